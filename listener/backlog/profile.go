@@ -1,0 +1,101 @@
+package backlog
+
+import "time"
+
+// Counts are the lengths of the two queues.
+type Counts struct {
+	Incomplete int `json:"incomplete"` // SYN-RECEIVED, and parked ones
+	Completed  int `json:"completed"`  // ESTABLISHED, waiting for accept
+	Young      int `json:"young"`      // incomplete entries whose SYN-ACK was sent only once
+}
+
+// Total is the length of both queues together.
+func (c Counts) Total() int { return c.Incomplete + c.Completed }
+
+// Settings are what the caller of listen(2) and the administrator set. The
+// names are the kernel's.
+type Settings struct {
+	Backlog   int // as given to listen(2); negative and zero as the profile says
+	Somaxconn int // net.core.somaxconn, what a backlog is clamped to; must be positive
+}
+
+// Limits are Settings after the profile's clamp.
+type Limits struct {
+	Settings
+	Effective int // the backlog b that the rules use
+}
+
+// Rule decides from the queues' lengths and limits.
+type Rule func(Counts, Limits) Decision
+
+// Schedule is when an unanswered SYN-ACK is sent again, and when its entry is
+// given up.
+type Schedule struct {
+	// Retransmit are the times after the first SYN-ACK at which it is sent
+	// again, ascending.
+	Retransmit []time.Duration
+	// Expire is the time after the first SYN-ACK at which the entry goes.
+	Expire time.Duration
+	// ResetOnExpire sends RST|ACK to the client of an expired entry.
+	ResetOnExpire bool
+}
+
+// Profile is the behaviour of one operating system's listening sockets.
+// Profiles are shared and never written to.
+type Profile struct {
+	Name    string
+	Systems string   // which systems and versions behave so
+	Rule    string   // the rule in a sentence
+	Sources []string // where the rule was read or measured
+
+	// Clamp makes the effective backlog of what listen(2) was given.
+	Clamp func(Settings) int
+	// Describe says what the profile makes of a backlog, in words and numbers.
+	Describe func(Limits) string
+
+	AtSYN      Rule
+	AtFinalACK Rule
+	Schedule   Schedule
+
+	// KeepReset leaves a connection that its client reset in the completed
+	// queue, for accept to return it (UNP section 5.11).
+	KeepReset bool
+	// ResetOnClose sends a RST to the clients of half-open entries when the
+	// listening socket is closed.
+	ResetOnClose bool
+}
+
+// Limits applies the profile's clamp.
+func (p *Profile) Limits(s Settings) Limits {
+	return Limits{Settings: s, Effective: p.Clamp(s)}
+}
+
+// MaxRetries is the most SYN-ACK retransmissions that can be asked for (the
+// range of net.ipv4.tcp_synack_retries is larger, but nobody waits that long:
+// 1 s doubled 16 times is 18 hours).
+const MaxRetries = 16
+
+// WithRetries is the schedule with n retransmissions: cut, or continued with
+// waits that double. The expiry moves with the last one where it has to.
+func (s Schedule) WithRetries(n int) Schedule {
+	const firstWait = time.Second // of a schedule without retransmissions (RFC 6298 section 2.1)
+	times := append([]time.Duration(nil), s.Retransmit[:min(n, len(s.Retransmit))]...)
+	for len(times) < n {
+		at := firstWait
+		if k := len(times); k == 1 {
+			at = 3 * times[0] // the first wait, then twice as long
+		} else if k > 1 {
+			at = times[k-1] + 2*(times[k-1]-times[k-2])
+		}
+		times = append(times, at)
+	}
+	s.Retransmit = times
+	if n > 0 && s.Expire <= times[n-1] {
+		last := times[n-1]
+		if n > 1 {
+			last -= times[n-2]
+		}
+		s.Expire = times[n-1] + 2*last
+	}
+	return s
+}
