@@ -1,0 +1,72 @@
+package handshake
+
+import (
+	"time"
+
+	"tcplab/listener/backlog"
+	"tcplab/listener/segment"
+)
+
+// listen handles a segment in the LISTEN state (RFC 9293 section 3.10.7.2).
+func (m *Machine) listen(now time.Duration, s *segment.Segment, out *Output) {
+	switch {
+	case s.Flags.Has(segment.RST):
+		// First: a RST is ignored.
+	case s.Flags.Has(segment.ACK):
+		// Second: any acknowledgment is bad in LISTEN.
+		m.refuse(s, out)
+	case s.Flags.Has(segment.SYN | segment.FIN):
+		// Nobody opens and closes at once; Linux drops it, and so do we.
+	case s.Flags.Has(segment.SYN):
+		m.arrive(now, s, out)
+	}
+}
+
+// arrive decides on a SYN (third in RFC 9293 section 3.10.7.2; the order of
+// tcp_conn_request). Data on it is not kept: only the SYN is acknowledged.
+func (m *Machine) arrive(now time.Duration, s *segment.Segment, out *Output) {
+	m.counters[SYNsReceived]++
+	if m.invalidSource(s) {
+		m.counters[InvalidSource]++
+		return
+	}
+	decision := m.queues.SYN()
+	switch decision.Verdict {
+	case backlog.Evict:
+		victim := m.queues.OldestIncomplete()
+		m.drop(victim)
+		m.counters[EvictedEntries]++
+		m.noteEntry(now, Evicted, victim, victim.Since, out)
+		fallthrough
+	case backlog.Admit:
+		m.admit(now, s, decision, out)
+	default:
+		m.countDrop(decision.Reason)
+		m.note(now, SYNDropped, s.Tuple, out).Decision = decision
+	}
+}
+
+// admit makes an incomplete entry of a SYN and answers it.
+func (m *Machine) admit(now time.Duration, s *segment.Segment, decision backlog.Decision, out *Output) {
+	c := fromSYN(s, m.promise(&s.Tuple))
+	c.ISS = m.key.isn(now, &s.Tuple)
+	if c.offered.has(offeredTimestamps) {
+		c.tsOffset = m.key.timestampOffset(&s.Tuple)
+	}
+	e := m.queues.Admit(now, c)
+	m.half[s.Tuple] = e
+	m.timers.start(now, e, 0)
+	m.sendSYNACK(now, e, out)
+	m.note(now, SYNAdmitted, s.Tuple, out).Decision = decision
+}
+
+// countDrop counts a SYN or final ACK that a full queue dropped.
+func (m *Machine) countDrop(reason backlog.Reason) {
+	m.counters[ListenDrops]++
+	switch reason {
+	case backlog.TotalFull, backlog.CompletedFull:
+		m.counters[ListenOverflows]++
+	case backlog.IncompleteFull:
+		m.counters[TCPReqQFullDrop]++
+	}
+}
