@@ -1,0 +1,66 @@
+package listener
+
+import (
+	"net/netip"
+	"time"
+
+	"tcplab/listener/backlog"
+	"tcplab/listener/handshake"
+)
+
+// Snapshot is the state of a listener at one moment.
+type Snapshot struct {
+	Addr       netip.AddrPort    `json:"addr"`
+	Profile    string            `json:"profile"`
+	Rule       string            `json:"rule"` // what the profile makes of the backlog, in words
+	Backlog    int               `json:"backlog"`
+	Effective  int               `json:"effective_backlog"`
+	Somaxconn  int               `json:"somaxconn"`
+	Counts     backlog.Counts    `json:"counts"`
+	Incomplete []Queued          `json:"incomplete"`
+	Completed  []Queued          `json:"completed"`
+	Counters   map[string]uint64 `json:"counters"`
+}
+
+// Queued is a connection in one of the queues.
+type Queued struct {
+	Client      netip.AddrPort `json:"client"`
+	State       backlog.Place  `json:"state"`
+	Age         time.Duration  `json:"age_ns"` // since it came to the queue that it is in
+	Retransmits int            `json:"retransmits"`
+}
+
+// Snapshot looks at the listener. At most limit entries of each queue are
+// listed, oldest first; the counts are those of the whole queues.
+func (l *Listener) Snapshot(limit int) Snapshot {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	counts, limits, profile := l.machine.Queues()
+	s := Snapshot{
+		Addr:       addrPort(l.port.Addr()),
+		Profile:    profile.Name,
+		Rule:       profile.Describe(limits),
+		Backlog:    limits.Backlog,
+		Effective:  limits.Effective,
+		Somaxconn:  limits.Somaxconn,
+		Counts:     counts,
+		Incomplete: []Queued{},
+		Completed:  []Queued{},
+		Counters:   l.machine.Counters().Map(),
+	}
+	l.machine.Each(func(e *handshake.Entry) bool {
+		list := &s.Incomplete
+		if e.Place() == backlog.Completed {
+			list = &s.Completed
+		}
+		if len(*list) < limit {
+			*list = append(*list, Queued{
+				Client: e.Value.Tuple.Client(), State: e.Place(),
+				Age: now - e.Since, Retransmits: e.Retransmits(),
+			})
+		}
+		return true
+	})
+	return s
+}
