@@ -1,0 +1,98 @@
+package stack
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"gvisor.dev/gvisor/pkg/buffer"
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+	gstack "gvisor.dev/gvisor/pkg/tcpip/stack"
+)
+
+// link is netstack's link endpoint: it carries packets between netstack and the
+// device, without a link layer header.
+type link struct {
+	s   *Stack
+	mtu atomic.Uint32
+
+	mu         sync.RWMutex // guards dispatcher
+	dispatcher gstack.NetworkDispatcher
+}
+
+var _ gstack.LinkEndpoint = (*link)(nil)
+
+func newLink(s *Stack, mtu int) *link {
+	l := &link{s: s}
+	l.mtu.Store(uint32(mtu))
+	return l
+}
+
+// deliver hands a copy of an IP packet to netstack.
+func (l *link) deliver(packet []byte) {
+	l.mu.RLock()
+	dispatcher := l.dispatcher
+	l.mu.RUnlock()
+	if dispatcher == nil {
+		return
+	}
+	protocol := header.IPv4ProtocolNumber
+	if packet[0]>>4 == 6 {
+		protocol = header.IPv6ProtocolNumber
+	}
+	pkt := gstack.NewPacketBuffer(gstack.PacketBufferOptions{Payload: buffer.MakeWithData(packet)})
+	dispatcher.DeliverNetworkPacket(protocol, pkt)
+	pkt.DecRef()
+}
+
+// WritePackets sends netstack's packets on their way. It is called with
+// netstack's locks held.
+func (l *link) WritePackets(pkts gstack.PacketBufferList) (int, tcpip.Error) {
+	scratch := scratchPool.Get().(*[]byte)
+	defer scratchPool.Put(scratch)
+	for _, pkt := range pkts.AsSlice() {
+		packet := (*scratch)[:0]
+		for _, part := range pkt.AsSlices() {
+			packet = append(packet, part...)
+		}
+		*scratch = packet
+		l.s.outbound(packet)
+	}
+	return pkts.Len(), nil
+}
+
+// scratchPool holds buffers in which outbound packets are put together.
+var scratchPool = sync.Pool{New: func() any { return new(make([]byte, 0, 2048)) }}
+
+// Attach implements gstack.LinkEndpoint.
+func (l *link) Attach(dispatcher gstack.NetworkDispatcher) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dispatcher = dispatcher
+}
+
+// IsAttached implements gstack.LinkEndpoint.
+func (l *link) IsAttached() bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.dispatcher != nil
+}
+
+// MTU implements gstack.LinkEndpoint.
+func (l *link) MTU() uint32 { return l.mtu.Load() }
+
+// SetMTU implements gstack.LinkEndpoint.
+func (l *link) SetMTU(mtu uint32) { l.mtu.Store(mtu) }
+
+// The rest of gstack.LinkEndpoint: there is no link layer.
+
+func (*link) MaxHeaderLength() uint16                       { return 0 }
+func (*link) LinkAddress() tcpip.LinkAddress                { return "" }
+func (*link) SetLinkAddress(tcpip.LinkAddress)              {}
+func (*link) Capabilities() gstack.LinkEndpointCapabilities { return 0 }
+func (*link) Wait()                                         {}
+func (*link) ARPHardwareType() header.ARPHardwareType       { return header.ARPHardwareNone }
+func (*link) AddHeader(*gstack.PacketBuffer)                {}
+func (*link) ParseHeader(*gstack.PacketBuffer) bool         { return true }
+func (*link) Close()                                        {}
+func (*link) SetOnCloseAction(func())                       {}

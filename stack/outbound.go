@@ -1,0 +1,60 @@
+package stack
+
+import (
+	"tcplab/listener/segment"
+)
+
+// outbound sends a packet of netstack's, translated where its connection was
+// adopted. It may write to packet, and is called with netstack's locks held.
+func (s *Stack) outbound(packet []byte) {
+	ip, err := segment.ParseIP(packet)
+	if err != nil {
+		return // netstack does not make such packets
+	}
+	switch ip.Protocol {
+	case segment.ProtocolTCP:
+		if !s.outboundTCP(&ip) {
+			return
+		}
+	case segment.ProtocolICMP, segment.ProtocolICMPv6:
+		s.translateQuoteOut(&ip)
+	}
+	s.write(packet)
+}
+
+// outboundTCP translates a segment and reports whether it may leave.
+func (s *Stack) outboundTCP(ip *segment.IP) bool {
+	header, err := segment.TCPHeader(ip)
+	if err != nil {
+		return false
+	}
+	tuple := segment.TupleOf(ip).Reverse()
+	synACK := segment.Flags(header[13]).Has(segment.SYN | segment.ACK)
+	f := s.flows.get(tuple)
+	switch {
+	case f != nil && synACK:
+		f.caught(ip)
+		return false
+	case f != nil:
+		return f.outbound(header)
+	case s.port(tuple.ServerPort) == nil:
+		return true // a closed port's RST
+	case synACK:
+		s.counters.add(UnaskedSYNACKs)
+		s.log.Error("netstack sent a SYN-ACK that no adoption asked for", "connection", tuple)
+		return false
+	default:
+		s.counters.add(UnaskedSegments)
+		return false
+	}
+}
+
+// write puts a packet on the device. A packet that it does not take is lost, as
+// on any link.
+func (s *Stack) write(packet []byte) {
+	if _, err := s.dev.Write(packet); err != nil {
+		s.counters.add(OutErrors)
+		return
+	}
+	s.counters.add(PacketsOut)
+}

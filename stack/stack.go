@@ -1,0 +1,153 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+
+	gstack "gvisor.dev/gvisor/pkg/tcpip/stack"
+)
+
+// Config is what a Stack starts with.
+type Config struct {
+	// Addrs are the endpoint's own addresses, each with its subnet. At most one
+	// is IPv4 and at most one IPv6.
+	Addrs  []netip.Prefix
+	Logger *slog.Logger // nil: nothing is logged
+}
+
+// Stack is a TCP/IP endpoint on a device.
+type Stack struct {
+	dev      Device
+	addrs    []netip.Prefix
+	local    map[netip.Addr]bool
+	log      *slog.Logger
+	ns       *gstack.Stack
+	link     *link
+	flows    flows
+	adopter  adopter
+	counters counters
+
+	mu     sync.RWMutex // guards the following
+	ports  map[uint16]*Port
+	closed bool
+
+	done    chan struct{} // closed by the reader when the device cannot be read any more
+	readErr error         // why; written before done is closed
+	workers sync.WaitGroup
+}
+
+// New makes an endpoint on dev, which it takes over: Close closes it.
+func New(dev Device, cfg Config) (*Stack, error) {
+	s := &Stack{
+		dev:   dev,
+		addrs: append([]netip.Prefix(nil), cfg.Addrs...),
+		local: make(map[netip.Addr]bool),
+		log:   cfg.Logger,
+		ports: make(map[uint16]*Port),
+		done:  make(chan struct{}),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if len(s.addrs) == 0 {
+		return nil, errors.New("stack: no address given: an endpoint needs at least one")
+	}
+	for _, addr := range s.addrs {
+		if !addr.IsValid() || s.local[addr.Addr()] || s.addrOf(addr.Addr().Is4()) != addr {
+			return nil, fmt.Errorf("stack: addresses %v: give at most one IPv4 and one IPv6 address", s.addrs)
+		}
+		s.local[addr.Addr()] = true
+	}
+	s.flows.init()
+	s.link = newLink(s, dev.MTU())
+	ns, err := newNetstack(s.link, s.addrs)
+	if err != nil {
+		return nil, fmt.Errorf("stack: %w", err)
+	}
+	s.ns = ns
+	s.adopter.init(s)
+	s.workers.Add(2)
+	go s.read()
+	go s.adopter.run()
+	return s, nil
+}
+
+// addrOf is the endpoint's first address of a family, the zero Prefix if it has
+// none.
+func (s *Stack) addrOf(is4 bool) netip.Prefix {
+	for _, addr := range s.addrs {
+		if addr.Addr().Is4() == is4 {
+			return addr
+		}
+	}
+	return netip.Prefix{}
+}
+
+// Done is closed when the device can no longer be read, because the endpoint
+// was closed or the device was removed under it.
+func (s *Stack) Done() <-chan struct{} { return s.done }
+
+// Err says why the device can no longer be read; nil before Done is closed, and
+// after Close.
+func (s *Stack) Err() error {
+	select {
+	case <-s.done:
+	default:
+		return nil
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed || errors.Is(s.readErr, io.EOF) {
+		return nil
+	}
+	return s.readErr
+}
+
+// Counters are the link's counters.
+func (s *Stack) Counters() Counters { return s.counters.read() }
+
+// Connections is the number of connections that are translated: adopted ones,
+// those in TIME-WAIT included.
+func (s *Stack) Connections() int { return s.flows.len() }
+
+// port finds the open port with this number.
+func (s *Stack) port(number uint16) *Port {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.ports[number]
+}
+
+// Close ends all connections with a RST, closes the device and waits for all
+// goroutines. Open ports are closed with it.
+func (s *Stack) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return fmt.Errorf("stack: %w", net.ErrClosed)
+	}
+	s.closed = true
+	var open []*Port
+	for _, p := range s.ports {
+		open = append(open, p)
+	}
+	s.mu.Unlock()
+
+	for _, p := range open {
+		_ = p.Close() // closed by its listener already, perhaps
+	}
+	s.ns.Close() // resets what is open while the device still carries it
+	err := s.dev.Close()
+	<-s.done
+	s.adopter.stop()
+	s.workers.Wait()
+	s.ns.Wait()
+	if err != nil {
+		return fmt.Errorf("stack: closing the device: %w", err)
+	}
+	return nil
+}
