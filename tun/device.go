@@ -1,0 +1,90 @@
+package tun
+
+import (
+	"errors"
+	"os"
+	"sync"
+
+	"github.com/songgao/water"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Device is a TUN interface that this process made. It is safe for concurrent
+// use.
+type Device struct {
+	name  string
+	index int
+	mtu   int
+	// ifce is kept as long as the device lives: water closes its file when it is
+	// collected.
+	ifce *water.Interface
+	// links speaks netlink in the network namespace of the interface.
+	links *netlink.Handle
+
+	once sync.Once
+	err  error // of Close; written in once
+}
+
+// Create makes the interface in the network namespace of the calling thread,
+// gives it addresses, MTU and queue length, and brings it up. On an error
+// everything is undone.
+func Create(cfg Config) (*Device, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	links, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, &Error{Op: "creating interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
+	}
+	// Attaching to a persistent interface of somebody else's would work, and be
+	// wrong.
+	if err := nameFree(links, cfg.Name); err != nil {
+		links.Close()
+		return nil, &Error{Op: "creating interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
+	}
+	if err := addressesFree(links, cfg.Host); err != nil {
+		links.Close()
+		return nil, &Error{Op: "giving an address to interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
+	}
+	ifce, err := water.New(water.Config{
+		DeviceType:             water.TUN,
+		PlatformSpecificParams: water.PlatformSpecificParams{Name: cfg.Name},
+	})
+	if err != nil {
+		links.Close()
+		return nil, &Error{Op: "creating interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
+	}
+	d := &Device{name: ifce.Name(), mtu: cfg.MTU, ifce: ifce, links: links}
+	if err := d.configure(cfg); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// Name is the interface's name.
+func (d *Device) Name() string { return d.name }
+
+// MTU is the interface's MTU in bytes, as it was created.
+func (d *Device) MTU() int { return d.mtu }
+
+// Read reads one IP packet. After Close the error is os.ErrClosed.
+func (d *Device) Read(p []byte) (int, error) { return d.ifce.Read(p) }
+
+// Write writes one IP packet.
+func (d *Device) Write(p []byte) (int, error) { return d.ifce.Write(p) }
+
+// Close removes the interface and ends a blocked Read. The interface is gone
+// when it returns. Later calls return what the first one did.
+func (d *Device) Close() error {
+	d.once.Do(func() {
+		err := d.ifce.Close() // the last descriptor: the kernel removes the interface
+		if errors.Is(err, os.ErrClosed) {
+			err = nil
+		}
+		d.err = errors.Join(err, d.awaitGone())
+		d.links.Close()
+	})
+	return d.err
+}
