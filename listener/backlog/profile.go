@@ -17,6 +17,12 @@ func (c Counts) Total() int { return c.Incomplete + c.Completed }
 type Settings struct {
 	Backlog   int // as given to listen(2); negative and zero as the profile says
 	Somaxconn int // net.core.somaxconn, what a backlog is clamped to; must be positive
+
+	// The switches of Linux, and of the profiles that say so.
+	MaxSynBacklog   int  // net.ipv4.tcp_max_syn_backlog; must be positive
+	Syncookies      int  // net.ipv4.tcp_syncookies: 0 never, 1 at a full incomplete queue, 2 always
+	AbortOnOverflow bool // net.ipv4.tcp_abort_on_overflow: RST for a final ACK at a full completed queue
+	DeferAccept     int  // TCP_DEFER_ACCEPT in SYN-ACK timeouts: so long a bare ACK completes nothing; 0 is off
 }
 
 // Limits are Settings after the profile's clamp.
@@ -40,6 +46,14 @@ type Schedule struct {
 	ResetOnExpire bool
 }
 
+// Repeat is what a SYN that comes again for a half-open entry does besides
+// having the SYN-ACK sent again.
+type Repeat struct {
+	Restart  bool          // the timer of this stage starts anew
+	Renew    bool          // the entry begins with its first stage again
+	Interval time.Duration // at most one answer in this time; zero is no limit
+}
+
 // Profile is the behaviour of one operating system's listening sockets.
 // Profiles are shared and never written to.
 type Profile struct {
@@ -56,6 +70,15 @@ type Profile struct {
 	AtSYN      Rule
 	AtFinalACK Rule
 	Schedule   Schedule
+	Repeat     Repeat
+
+	// Patience is how many of an entry's scheduled retransmissions it gets, given
+	// how full the queues are at its timer. Nil: all of them.
+	Patience func(scheduled int, c Counts, l Limits) int
+	// Cookies says that the profile's rules may ask for SYN cookies.
+	Cookies bool
+	// Defers says that the profile knows TCP_DEFER_ACCEPT.
+	Defers bool
 
 	// KeepReset leaves a connection that its client reset in the completed
 	// queue, for accept to return it (UNP section 5.11).

@@ -1,10 +1,6 @@
 package profiles
 
-import (
-	"fmt"
-
-	"tcplab/listener/backlog"
-)
+import "tcplab/listener/backlog"
 
 // BSD is 4.4BSD and what came of it unchanged: both queues together hold
 // 3b/2 + 1 (sonewconn refuses when so_qlen + so_q0len > 3 * so_qlimit / 2).
@@ -16,14 +12,10 @@ var BSD = &backlog.Profile{
 		"4.4BSD sys/kern/uipc_socket2.c sonewconn, uipc_socket.c solisten",
 		"Stevens, UNIX Network Programming vol. 1, 3rd ed., figure 4.10",
 	},
-	Clamp: sumBacklog,
-	Describe: func(l backlog.Limits) string {
-		return fmt.Sprintf("incomplete + completed <= %d, that is 3*%d/2+1", bsdBound(l), l.Effective)
-	},
-	AtSYN:        total(bsdBound),
+	Clamp:        clampClassic,
+	Describe:     describeTotal(berkeley, "3*%d/2+1"),
+	AtSYN:        total(berkeley),
 	AtFinalACK:   promote,
 	Schedule:     berkeleySchedule,
 	ResetOnClose: true,
 }
-
-func bsdBound(l backlog.Limits) int { return 3*l.Effective/2 + 1 }

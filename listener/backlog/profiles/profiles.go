@@ -10,7 +10,9 @@ import (
 )
 
 // all is every profile, in the order in which they are listed.
-var all = []*backlog.Profile{Sum, BSD}
+var all = []*backlog.Profile{
+	Sum, BSD, FreeBSD4, FreeBSD, Linux, Linux26, Linux24, HPUX11, Solaris9, MacOS, NetBSD, OpenBSD, Illumos, LwIP,
+}
 
 // All returns every profile in the order in which they are listed.
 func All() []*backlog.Profile { return append([]*backlog.Profile(nil), all...) }
@@ -32,21 +34,4 @@ func Lookup(name string) (*backlog.Profile, error) {
 		}
 	}
 	return nil, fmt.Errorf("unknown profile %q: known are %s", name, strings.Join(Names(), ", "))
-}
-
-// total is the rule of systems that bound both queues together at the SYN.
-func total(bound func(backlog.Limits) int) backlog.Rule {
-	return func(c backlog.Counts, l backlog.Limits) backlog.Decision {
-		d := backlog.Decision{Verdict: backlog.Admit, Have: c.Total(), Bound: bound(l)}
-		if d.Have >= d.Bound {
-			d.Verdict, d.Reason = backlog.Drop, backlog.TotalFull
-		}
-		return d
-	}
-}
-
-// promote is the rule of systems that decide at the SYN alone: whoever got a
-// place keeps it.
-func promote(c backlog.Counts, l backlog.Limits) backlog.Decision {
-	return backlog.Decision{Verdict: backlog.Promote, Have: c.Completed}
 }
