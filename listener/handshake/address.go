@@ -6,13 +6,17 @@ import (
 	"tcplab/listener/segment"
 )
 
-// invalidSource reports whether a SYN comes from where no client can be:
+// invalidAddress reports whether a segment comes from where no client can be:
 // multicast, broadcast, loopback, the unspecified address or the endpoint's own
-// (RFC 9293 section 3.9.2.3, MUST-63; RFC 1122 section 3.2.1.3). Such a SYN is
-// discarded silently.
-func (m *Machine) invalidSource(s *segment.Segment) bool {
-	client := s.Tuple.Client()
+// (RFC 9293 section 3.9.2.3, MUST-63; RFC 1122 section 3.2.1.3), or was sent to
+// a multicast or broadcast address (MUST-57). Such a segment is discarded
+// silently: a RST would go to all of them.
+func (m *Machine) invalidAddress(s *segment.Segment) bool {
+	client, server := s.Tuple.Client(), s.Tuple.Server().Addr()
 	addr := client.Addr()
+	if server.IsMulticast() || server == limitedBroadcast {
+		return true
+	}
 	if addr.IsMulticast() || addr.IsLoopback() || addr.IsUnspecified() || client.Port() == 0 {
 		return true
 	}
@@ -23,12 +27,15 @@ func (m *Machine) invalidSource(s *segment.Segment) bool {
 		return true // an IPv4-mapped address on the wire (RFC 4942 section 2.2)
 	}
 	for _, subnet := range m.subnets {
-		if addr == subnet.Addr() || addr == broadcast(subnet) {
+		if all := broadcast(subnet); addr == subnet.Addr() || addr == all || server == all {
 			return true
 		}
 	}
 	return false
 }
+
+// limitedBroadcast is every host on the link (RFC 919 section 7).
+var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // broadcast is the directed broadcast address of an IPv4 subnet, the zero Addr
 // where it has none (IPv6, /31 and /32).

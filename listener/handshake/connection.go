@@ -29,7 +29,8 @@ type Connection struct {
 	oowAck     time.Duration // when an out-of-window segment was last acknowledged
 }
 
-// offer says which options the client's SYN had and ours answers.
+// offer says which options the client's SYN had and ours answers. Flags, to be
+// small.
 type offer uint8
 
 const (
@@ -37,7 +38,9 @@ const (
 	offeredScale
 	offeredSACK
 	offeredTimestamps
-	fromCookie
+	// deferred is not about options: the bare final ACK has come, and accept is
+	// deferred until data does (inet_request_sock.acked).
+	deferred
 )
 
 func (o offer) has(what offer) bool { return o&what != 0 }
@@ -52,7 +55,7 @@ const (
 // fromSYN keeps what a SYN says, as far as promise goes along with it.
 func fromSYN(s *segment.Segment, promise *segment.Promise) Connection {
 	c := Connection{Tuple: s.Tuple, IRS: s.Seq, window: s.Window, mss: s.Options.MSS}
-	if s.Options.HasMSS {
+	if s.Options.HasMSS && s.Options.MSS > 0 { // an MSS of 0 says nothing (tcp_parse_options)
 		c.offered |= offeredMSS
 	} else if c.mss = defaultMSS6; s.Tuple.Is4() {
 		c.mss = defaultMSS4

@@ -18,12 +18,13 @@ const (
 	SyncookiesFailed                    // ACKs that no valid cookie stands behind
 	EmbryonicRsts                       // entries that went by a RST, or a SYN inside the window
 	TCPTimeouts                         // SYN-ACKs sent again by their timer
+	TCPSynRetrans                       // SYN-ACKs sent again for whatever reason
 	TCPDeferAcceptDrop                  // bare ACKs dropped while accept is deferred
 	TCPACKSkippedSynRecv                // ACKs of out-of-window segments that the rate limit held back
 	TCPChallengeACK                     // challenge ACKs of RFC 5961
 	PAWSPassive                         // segments dropped for an old timestamp in SYN-RECEIVED
 	InCsumErrors                        // segments with a wrong checksum
-	InvalidSource                       // SYNs from an address that nobody can have
+	InvalidSource                       // segments from or to an address that no connection can have
 	SYNsReceived                        // SYNs that reached LISTEN
 	SYNsRepeated                        // SYNs of entries that were there already
 	Accepts                             // connections that the application took
@@ -37,7 +38,7 @@ const (
 var counterNames = [NumCounters]string{
 	"PassiveOpens", "AttemptFails", "OutRsts", "ListenOverflows", "ListenDrops",
 	"TCPReqQFullDrop", "TCPReqQFullDoCookies", "SyncookiesSent", "SyncookiesRecv", "SyncookiesFailed",
-	"EmbryonicRsts", "TCPTimeouts", "TCPDeferAcceptDrop", "TCPACKSkippedSynRecv", "TCPChallengeACK",
+	"EmbryonicRsts", "TCPTimeouts", "TCPSynRetrans", "TCPDeferAcceptDrop", "TCPACKSkippedSynRecv", "TCPChallengeACK",
 	"PAWSPassive", "InCsumErrors", "InvalidSource", "SYNsReceived", "SYNsRepeated", "Accepts",
 	"Expired", "Evicted", "ResetsQueued", "AdoptionsFailed",
 }

@@ -28,6 +28,8 @@ func (k *Key) hash(tuple *segment.Tuple, purpose uint64) uint64 {
 const (
 	purposeISN = iota
 	purposeTimestamp
+	purposeCookie
+	purposeCookieMinute // plus the minute
 )
 
 // isn is an initial sequence number after RFC 6528: a clock of 4 µs ticks plus

@@ -12,9 +12,13 @@ func (m *Machine) listen(now time.Duration, s *segment.Segment, out *Output) {
 	switch {
 	case s.Flags.Has(segment.RST):
 		// First: a RST is ignored.
+	case m.invalidAddress(s):
+		m.counters[InvalidSource]++
 	case s.Flags.Has(segment.ACK):
-		// Second: any acknowledgment is bad in LISTEN.
-		m.refuse(s, out)
+		// Second: any acknowledgment is bad in LISTEN, but that of a SYN cookie.
+		if !m.cookieACK(now, s, out) {
+			m.refuse(s, out)
+		}
 	case s.Flags.Has(segment.SYN | segment.FIN):
 		// Nobody opens and closes at once; Linux drops it, and so do we.
 	case s.Flags.Has(segment.SYN):
@@ -26,20 +30,21 @@ func (m *Machine) listen(now time.Duration, s *segment.Segment, out *Output) {
 // tcp_conn_request). Data on it is not kept: only the SYN is acknowledged.
 func (m *Machine) arrive(now time.Duration, s *segment.Segment, out *Output) {
 	m.counters[SYNsReceived]++
-	if m.invalidSource(s) {
-		m.counters[InvalidSource]++
-		return
-	}
 	decision := m.queues.SYN()
+	victim := m.queues.OldestIncomplete()
+	if decision.Verdict == backlog.Evict && victim == nil {
+		decision.Verdict = backlog.Drop // all are parked: established, and not to be taken back
+	}
 	switch decision.Verdict {
 	case backlog.Evict:
-		victim := m.queues.OldestIncomplete()
 		m.drop(victim)
 		m.counters[EvictedEntries]++
 		m.noteEntry(now, Evicted, victim, victim.Since, out)
 		fallthrough
 	case backlog.Admit:
 		m.admit(now, s, decision, out)
+	case backlog.Cookie:
+		m.sendCookie(now, s, decision, out)
 	default:
 		m.countDrop(decision.Reason)
 		m.note(now, SYNDropped, s.Tuple, out).Decision = decision

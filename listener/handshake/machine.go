@@ -33,6 +33,7 @@ type Machine struct {
 	promise4, promise6 segment.Promise
 	key                Key
 	subnets            []netip.Prefix
+	cookiesUntil       time.Duration // until when a SYN cookie can come back
 }
 
 // New makes a machine with empty queues.
@@ -90,18 +91,45 @@ func (m *Machine) Tick(now time.Duration, limit int, out *Output) {
 		if e == nil || e.Value.deadline > now {
 			return
 		}
-		if m.timers.last(e) {
+		expire, resend := m.recalculate(e)
+		if expire {
 			m.expire(now, e, out)
 			continue
 		}
-		stage := int(e.Value.stage) + 1
-		m.timers.stop(e)
-		m.timers.start(now, e, stage)
+		m.timers.advance(now, e)
 		m.queues.Retransmitted(e)
-		m.counters[TCPTimeouts]++
-		m.sendSYNACK(now, e, out)
-		m.noteEntry(now, Retransmitted, e, e.Since, out)
+		if resend {
+			m.counters[TCPTimeouts]++
+			m.counters[TCPSynRetrans]++
+			m.sendSYNACK(now, e, out)
+			m.noteEntry(now, Retransmitted, e, e.Since, out)
+		}
 	}
+}
+
+// recalculate decides what an entry's timer does (syn_ack_recalc). An entry
+// whose accept is deferred is silent, and lives, until the last chance for data
+// or another ACK.
+func (m *Machine) recalculate(e *Entry) (expire, resend bool) {
+	profile := m.queues.Profile()
+	tries := e.Retransmits()
+	expire = m.timers.last(e)
+	if profile.Patience != nil {
+		expire = expire || tries >= profile.Patience(m.timers.retransmissions(), m.queues.Counts(), m.queues.Limits())
+	}
+	if deferAccept := m.deferAccept(); deferAccept > 0 && e.Value.offered.has(deferred) {
+		return expire && tries >= deferAccept, tries >= deferAccept-1
+	}
+	return expire, true
+}
+
+// deferAccept is for how many timeouts a bare ACK completes nothing
+// (TCP_DEFER_ACCEPT), 0 where the profile does not know of it.
+func (m *Machine) deferAccept() int {
+	if !m.queues.Profile().Defers {
+		return 0
+	}
+	return m.queues.Limits().DeferAccept
 }
 
 // expire gives an entry up (tcp_drop after TCPTV_KEEP_INIT in Berkeley-derived
@@ -189,8 +217,8 @@ func (m *Machine) Close(now time.Duration, out *Output) {
 // unpark lets parked connections into the completed queue as far as there is
 // room.
 func (m *Machine) unpark(now time.Duration, out *Output) {
-	for e := m.queues.Unpark(now); e != nil; e = m.queues.Unpark(now) {
-		m.noteEntry(now, Promoted, e, e.Since, out)
+	for e, since := m.queues.Unpark(now); e != nil; e, since = m.queues.Unpark(now) {
+		m.noteEntry(now, Promoted, e, since, out)
 	}
 }
 

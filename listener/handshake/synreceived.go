@@ -21,9 +21,7 @@ func (m *Machine) synReceived(now time.Duration, e *Entry, s *segment.Segment, o
 
 	// The same SYN again: our SYN-ACK was lost or is late.
 	if s.Flags&(segment.SYN|segment.ACK|segment.RST) == segment.SYN && s.Seq == c.IRS && !oldTimestamp {
-		m.counters[SYNsRepeated]++
-		m.sendSYNACK(now, e, out)
-		m.note(now, SYNRepeated, c.Tuple, out)
+		m.repeat(now, e, out)
 		return
 	}
 
@@ -38,7 +36,7 @@ func (m *Machine) synReceived(now time.Duration, e *Entry, s *segment.Segment, o
 			m.counters[PAWSPassive]++
 		}
 		if !s.Flags.Has(segment.RST) {
-			m.acknowledgeOutOfWindow(now, e, out)
+			m.acknowledgeOutOfWindow(now, e, s, out)
 		}
 		return
 	}
@@ -50,7 +48,7 @@ func (m *Machine) synReceived(now time.Duration, e *Entry, s *segment.Segment, o
 	switch {
 	case flags.Has(segment.RST):
 		if s.Seq != next {
-			m.challenge(now, e, out)
+			m.challenge(now, e, s, out)
 			return
 		}
 		m.embryonicReset(now, e, out)
@@ -66,8 +64,47 @@ func (m *Machine) synReceived(now time.Duration, e *Entry, s *segment.Segment, o
 		if s.Options.HasTimestamps && !segment.After(s.Seq, next) {
 			c.tsRecent = s.Options.TSVal
 		}
+		if m.defers(now, e, s, out) {
+			return
+		}
 		m.complete(now, e, s, out)
 	}
+}
+
+// repeat answers the SYN of an entry that is there already. It takes no second
+// place in the queue.
+func (m *Machine) repeat(now time.Duration, e *Entry, out *Output) {
+	m.counters[SYNsRepeated]++
+	policy := m.queues.Profile().Repeat
+	if policy.Interval > 0 && m.limited(now, e, policy.Interval) {
+		return
+	}
+	m.counters[TCPSynRetrans]++
+	m.sendSYNACK(now, e, out)
+	if policy.Renew {
+		m.queues.Renew(e)
+	}
+	if policy.Restart {
+		stage := int(e.Value.stage)
+		if policy.Renew {
+			stage = 0
+		}
+		m.timers.stop(e)
+		m.timers.start(now, e, stage)
+	}
+	m.noteEntry(now, SYNRepeated, e, e.Since, out)
+}
+
+// defers holds a bare ACK back while accept is deferred until data comes, and
+// reports whether it did (TCP_DEFER_ACCEPT).
+func (m *Machine) defers(now time.Duration, e *Entry, s *segment.Segment, out *Output) bool {
+	if e.Retransmits() >= m.deferAccept() || s.Len() > 0 || s.Seq != e.Value.IRS+1 {
+		return false
+	}
+	e.Value.offered |= deferred
+	m.counters[TCPDeferAcceptDrop]++
+	m.noteEntry(now, ACKDropped, e, e.Since, out).Decision = backlog.Decision{Verdict: backlog.Drop, Reason: backlog.Deferred}
+	return true
 }
 
 // complete decides on a final ACK.
@@ -113,21 +150,34 @@ func (m *Machine) embryonicReset(now time.Duration, e *Entry, out *Output) {
 	m.noteEntry(now, Reset, e, e.Since, out)
 }
 
-// acknowledgeOutOfWindow answers an unacceptable segment with what we expect,
-// rate-limited so that two confused peers do not keep each other busy.
-func (m *Machine) acknowledgeOutOfWindow(now time.Duration, e *Entry, out *Output) {
+// acknowledgeOutOfWindow answers an unacceptable segment with what we expect.
+// Bare ACKs and SYNs get one answer in oowInterval, so that two confused peers
+// do not keep each other busy (tcp_oow_rate_limited).
+// It reports whether it did.
+func (m *Machine) acknowledgeOutOfWindow(now time.Duration, e *Entry, s *segment.Segment, out *Output) bool {
+	if (s.Len() == 0 || s.Flags.Has(segment.SYN)) && m.limited(now, e, oowInterval) {
+		return false
+	}
+	m.sendACK(now, e, out)
+	return true
+}
+
+// limited reports whether e was answered less than interval ago, and notes the
+// answer if not.
+func (m *Machine) limited(now time.Duration, e *Entry, interval time.Duration) bool {
 	c := &e.Value
-	if c.oowAck != 0 && now-c.oowAck < oowInterval {
+	if c.oowAck != 0 && now-c.oowAck < interval {
 		m.counters[TCPACKSkippedSynRecv]++
-		return
+		return true
 	}
 	c.oowAck = max(now, 1)
-	m.sendACK(now, e, out)
+	return false
 }
 
 // challenge answers a RST that is inside the window but not exact, so that only
 // a client that knows RCV.NXT resets (RFC 5961 section 3.2).
-func (m *Machine) challenge(now time.Duration, e *Entry, out *Output) {
-	m.counters[TCPChallengeACK]++
-	m.acknowledgeOutOfWindow(now, e, out)
+func (m *Machine) challenge(now time.Duration, e *Entry, s *segment.Segment, out *Output) {
+	if m.acknowledgeOutOfWindow(now, e, s, out) {
+		m.counters[TCPChallengeACK]++
+	}
 }

@@ -64,6 +64,15 @@ func (t *timers) start(now time.Duration, e *Entry, stage int) {
 // stop takes e out of its stage.
 func (t *timers) stop(e *Entry) { t.stages[e.Value.stage].remove(e) }
 
+// advance puts e into the stage after its own; it stays in the last one.
+func (t *timers) advance(now time.Duration, e *Entry) {
+	t.stop(e)
+	t.start(now, e, min(int(e.Value.stage)+1, len(t.stages)-1))
+}
+
+// retransmissions is how many the schedule has.
+func (t *timers) retransmissions() int { return len(t.waits) - 1 }
+
 // last reports whether e waits for nothing but its expiry.
 func (t *timers) last(e *Entry) bool { return int(e.Value.stage) == len(t.stages)-1 }
 

@@ -1,0 +1,108 @@
+package handshake_test
+
+import (
+	"tcplab/listener/backlog"
+	"tcplab/listener/handshake"
+	"tcplab/listener/segment"
+)
+
+// checkQueues walks both queues: their lengths are the counts, no connection is
+// there twice, Owns knows the half-open ones and only them, and a timer runs as
+// long as there is one.
+func (a *audit) checkQueues() {
+	a.t.Helper()
+	var want backlog.Counts
+	halfOpen := 0
+	seen := make(map[segment.Tuple]bool)
+	a.m.Each(func(e *handshake.Entry) bool {
+		tuple := e.Value.Tuple
+		if seen[tuple] {
+			a.t.Fatalf("%v is queued twice", tuple)
+		}
+		seen[tuple] = true
+		if a.m.Owns(tuple) != (e.Place() == backlog.Incomplete) || (a.handed[tuple] == e) != (e.Place() != backlog.Incomplete) {
+			a.t.Fatalf("%v is %v: Owns %v, handed over %v", tuple, e.Place(), a.m.Owns(tuple), a.handed[tuple] != nil)
+		}
+		switch e.Place() {
+		case backlog.Incomplete:
+			halfOpen++
+			want.Incomplete++
+			if e.Retransmits() == 0 {
+				want.Young++
+			}
+		case backlog.Parked:
+			want.Incomplete++
+		case backlog.Completed:
+			if want.Completed++; want.Completed == 1 && a.m.Completed() != e {
+				a.t.Fatalf("accept would not take the first completed connection %v", tuple)
+			}
+		default:
+			a.t.Fatalf("%v is queued but %v", tuple, e.Place())
+		}
+		return true
+	})
+	if counts, _, _ := a.m.Queues(); counts != want {
+		a.t.Fatalf("counts are %+v, the queues hold %+v", counts, want)
+	}
+	if _, running := a.m.NextDeadline(); running != (halfOpen > 0) {
+		a.t.Fatalf("%d entries are half-open, a timer runs: %v", halfOpen, running)
+	}
+}
+
+// checkEvents looks at the events of a step one by one.
+func (a *audit) checkEvents() {
+	a.t.Helper()
+	counts, limits, profile := a.m.Queues()
+	for i, event := range a.out.Events {
+		d := event.Decision
+		switch {
+		case event.At != a.now || event.Profile != profile || event.Limits != limits:
+			a.t.Fatalf("event %+v at %v under %+v", event, a.now, limits)
+		case i == len(a.out.Events)-1 && event.Counts != counts:
+			a.t.Fatalf("the last event %v counts %+v, there are %+v", event.Kind, event.Counts, counts)
+		case event.Waited < 0:
+			a.t.Fatalf("event %v waited %v", event.Kind, event.Waited)
+		case event.Kind == handshake.SYNAdmitted && d.Verdict == backlog.Admit && d.Have >= d.Bound:
+			a.t.Fatalf("a SYN was admitted with %d of %d", d.Have, d.Bound)
+		case event.Kind == handshake.SYNDropped && (d.Verdict != backlog.Drop && d.Verdict != backlog.Cookie || d.Reason == backlog.Room):
+			a.t.Fatalf("a SYN was dropped by %+v", d)
+		}
+	}
+}
+
+// checkCounters holds the counters against the events since the start.
+func (a *audit) checkCounters() {
+	a.t.Helper()
+	of := func(kinds ...handshake.Kind) (n int) {
+		for _, kind := range kinds {
+			n += a.events[kind]
+		}
+		return n
+	}
+	deferred := int(a.m.Counters()[handshake.TCPDeferAcceptDrop])
+	queuedResets := int(a.m.Counters()[handshake.ResetsQueued])
+	for counter, want := range map[handshake.Counter]int{
+		handshake.SYNsReceived:    of(handshake.SYNAdmitted, handshake.SYNDropped, handshake.CookieSent),
+		handshake.ListenDrops:     of(handshake.SYNDropped, handshake.ACKDropped, handshake.ACKReset, handshake.ACKForgotten) - deferred,
+		handshake.PassiveOpens:    a.adopted,
+		handshake.Accepts:         of(handshake.Accepted),
+		handshake.TCPTimeouts:     of(handshake.Retransmitted),
+		handshake.ExpiredEntries:  of(handshake.Expired),
+		handshake.EvictedEntries:  of(handshake.Evicted),
+		handshake.AdoptionsFailed: of(handshake.AdoptionFailed),
+		handshake.SyncookiesSent:  of(handshake.CookieSent),
+		handshake.OutRsts:         a.resets,
+		handshake.AttemptFails:    of(handshake.Expired, handshake.Reset) - queuedResets,
+		handshake.EmbryonicRsts:   of(handshake.ACKReset, handshake.Reset) - queuedResets,
+	} {
+		if got := a.m.Counters()[counter]; got != uint64(want) {
+			a.t.Fatalf("counter %v is %d, the events say %d: %v", counter, got, want, a.events)
+		}
+	}
+	came := of(handshake.SYNAdmitted) + a.cookies
+	went := of(handshake.Expired, handshake.Evicted, handshake.Reset, handshake.ACKReset, handshake.ACKForgotten,
+		handshake.Accepted, handshake.AdoptionFailed, handshake.Closed) - a.kept
+	if counts, _, _ := a.m.Queues(); came-went != counts.Total() {
+		a.t.Fatalf("%d entries came and %d went, but there are %+v", came, went, counts)
+	}
+}
