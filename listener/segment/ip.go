@@ -19,6 +19,7 @@ var (
 	ErrTCPChecksum  = errors.New("TCP checksum is wrong")
 	ErrNotTCP       = errors.New("packet does not carry TCP")
 	ErrFragment     = errors.New("packet is a fragment")
+	ErrMapped       = errors.New("IPv6 packet carries an IPv4-mapped address")
 )
 
 // IP protocol numbers.
@@ -122,6 +123,9 @@ func parseIPv6(packet []byte) (IP, error) {
 		return IP{}, ErrTruncated
 	}
 	ip := IP{Version: 6, Packet: packet[:total], HeaderLen: ipv6Header, Protocol: packet[6]}
+	if ip.Source().Is4In6() || ip.Destination().Is4In6() {
+		return IP{}, ErrMapped // a Tuple would name an IPv4 connection (RFC 4942 section 2.2)
+	}
 	return ip, ip.skipExtensions()
 }
 
