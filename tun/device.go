@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/songgao/water"
 	"github.com/vishvananda/netlink"
@@ -48,10 +49,7 @@ func Create(cfg Config) (*Device, error) {
 		links.Close()
 		return nil, &Error{Op: "giving an address to interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
 	}
-	ifce, err := water.New(water.Config{
-		DeviceType:             water.TUN,
-		PlatformSpecificParams: water.PlatformSpecificParams{Name: cfg.Name},
-	})
+	ifce, err := open(cfg.Name)
 	if err != nil {
 		links.Close()
 		return nil, &Error{Op: "creating interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
@@ -61,6 +59,30 @@ func Create(cfg Config) (*Device, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+// open makes the interface. Water opens its descriptor without close-on-exec: a
+// program started meanwhile would inherit it, and the interface would live as
+// long as that program.
+func open(name string) (*water.Interface, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	ifce, err := water.New(water.Config{
+		DeviceType:             water.TUN,
+		PlatformSpecificParams: water.PlatformSpecificParams{Name: name},
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Not by Fd, which would make the descriptor blocking.
+	raw, err := ifce.ReadWriteCloser.(syscall.Conn).SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { syscall.CloseOnExec(int(fd)) })
+	}
+	if err != nil {
+		return nil, errors.Join(err, ifce.Close())
+	}
+	return ifce, nil
 }
 
 // Name is the interface's name.

@@ -224,3 +224,20 @@ func TestPreflight(t *testing.T) {
 		return nil
 	})
 }
+
+// A program that was started while the interface existed does not keep it.
+func TestChildrenDoNotInheritTheInterface(t *testing.T) {
+	n := namespace(t)
+	d := create(t, n, Config{Name: "lab0", Host: subnet})
+	child := exec.Command("sleep", "60")
+	if err := n.Start(child); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = child.Process.Kill()
+		_ = child.Wait()
+	}()
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
