@@ -161,27 +161,47 @@ func (l *Listener) Accept() (net.Conn, error) { return l.AcceptContext(context.B
 // AcceptContext is Accept that gives up when ctx ends, with the context's
 // error. No connection is lost by giving up.
 func (l *Listener) AcceptContext(ctx context.Context) (net.Conn, error) {
-	stop := context.AfterFunc(ctx, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.ready.Broadcast()
-	})
-	defer stop()
-
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	c, err := l.waitLocked(ctx)
+	if err != nil {
+		return nil, l.opError("accept", err)
+	}
+	l.takeLocked(c.entry)
+	return c.conn, nil
+}
+
+// Ready waits until a connection waits for accept, as poll(2) does, and takes
+// none. Somebody else may, or the client may reset it: accept may wait again.
+func (l *Listener) Ready(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, err := l.waitLocked(ctx); err != nil {
+		return l.opError("poll", err)
+	}
+	return nil
+}
+
+// waitLocked waits until the first connection of the completed queue is ready
+// to be used.
+func (l *Listener) waitLocked(ctx context.Context) (*connection, error) {
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.ready.Broadcast()
+		})
+		defer stop()
+	}
 	for {
 		if l.closed {
-			return nil, l.opError("accept", net.ErrClosed)
+			return nil, net.ErrClosed
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, l.opError("accept", err)
+			return nil, err
 		}
-		if e := l.machine.Completed(); e != nil {
-			if c := l.adopted[e]; c.conn != nil {
-				l.takeLocked(e)
-				return c.conn, nil
-			}
+		if e := l.machine.Completed(); e != nil && l.adopted[e].conn != nil {
+			return l.adopted[e], nil
 		}
 		l.ready.Wait()
 	}

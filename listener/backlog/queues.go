@@ -108,18 +108,19 @@ func (q *Queues[V]) Park(e *Entry[V]) {
 }
 
 // Unpark promotes the oldest parked entry if the profile's rule at the final
-// ACK has room for it now, and returns it.
-func (q *Queues[V]) Unpark(now time.Duration) *Entry[V] {
+// ACK has room for it now, and returns it with the time since which it waited.
+func (q *Queues[V]) Unpark(now time.Duration) (e *Entry[V], since time.Duration) {
 	if q.parked == 0 || q.FinalACK().Verdict != Promote {
-		return nil
+		return nil, 0
 	}
 	for e := q.incomplete.front; e != nil; e = e.next {
 		if e.place == Parked {
+			since := e.Since
 			q.Promote(now, e)
-			return e
+			return e, since
 		}
 	}
-	return nil
+	return nil, 0
 }
 
 // Retransmitted notes that e's SYN-ACK was sent again.

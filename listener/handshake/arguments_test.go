@@ -100,13 +100,18 @@ func (a *arguments) options() segment.Options {
 func (a *arguments) duration() time.Duration {
 	a.t.Helper()
 	for key := range a.pairs {
-		d, err := time.ParseDuration(key)
-		if err != nil {
-			a.t.Fatalf("%v: %s", err, a.line)
-		}
 		a.asked[key] = true
-		return d
+		return parseDuration(a.t, key)
 	}
 	a.t.Fatalf("no time given: %s", a.line)
 	return 0
+}
+
+func parseDuration(t *testing.T, text string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

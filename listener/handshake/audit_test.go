@@ -2,8 +2,9 @@ package handshake_test
 
 import (
 	"math"
-	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"tcplab/listener/backlog"
 	"tcplab/listener/handshake"
@@ -13,7 +14,7 @@ import (
 // audit drives a machine and holds it after each step to what is true under
 // every profile and whatever clients do.
 type audit struct {
-	t   testing.TB
+	t   rapid.TB
 	m   *handshake.Machine
 	now time.Duration
 	out handshake.Output // of the last step
@@ -26,7 +27,7 @@ type audit struct {
 	handed  map[segment.Tuple]*handshake.Entry
 }
 
-func newAudit(t testing.TB, m *handshake.Machine) *audit {
+func newAudit(t rapid.TB, m *handshake.Machine) *audit {
 	return &audit{t: t, m: m, events: make(map[handshake.Kind]int), handed: make(map[segment.Tuple]*handshake.Entry)}
 }
 

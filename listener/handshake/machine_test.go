@@ -2,7 +2,8 @@ package handshake_test
 
 import (
 	"net/netip"
-	"testing"
+
+	"pgregory.net/rapid"
 
 	"tcplab/listener/backlog"
 	"tcplab/listener/handshake"
@@ -58,7 +59,7 @@ func newMachine(profile *backlog.Profile, s backlog.Settings) *handshake.Machine
 }
 
 // received is s as it arrives: written by its client and parsed.
-func received(t testing.TB, s segment.Segment) *segment.Segment {
+func received(t rapid.TB, s segment.Segment) *segment.Segment {
 	t.Helper()
 	var parsed segment.Segment
 	if err := segment.Parse(segment.AppendRequest(nil, &s), &parsed); err != nil {

@@ -46,7 +46,7 @@ func newSession(t *testing.T) *session {
 // (192.0.2.1:40001), or from count clients on consecutive ports.
 //
 //	listen profile=bsd backlog=8 somaxconn=4096   begins anew
-//	set profile= backlog= somaxconn= retries=     changes what is given
+//	set profile= backlog= retries= timeout=75s    changes what is given
 //	syn | ack | rst | segment flags=A|B           seq= ack= win= len=, and the options mss= ws= sack ts= ecr=
 //	advance 6s                                    stops at each deadline on the way
 //	late 6s                                       the timer fires that late
@@ -117,6 +117,11 @@ func (s *session) configure(args *arguments) {
 	if n := args.number("retries", -1); n >= 0 {
 		profile := *s.config.profile
 		profile.Schedule = profile.Schedule.WithRetries(n)
+		s.config.profile = &profile
+	}
+	if text := args.text("timeout", ""); text != "" {
+		profile := *s.config.profile
+		profile.Schedule.Expire = parseDuration(s.t, text)
 		s.config.profile = &profile
 	}
 	s.config.settings.Backlog = args.number("backlog", s.config.settings.Backlog)

@@ -139,10 +139,12 @@ func TestOptionsWithLengthsThatLie(t *testing.T) {
 		{"length 255", []byte{2, 255, 5, 180}, segment.Options{}},
 		{"kind without length", []byte{2, 4, 5, 180, 3}, mss},
 		{"MSS of three bytes is skipped", []byte{2, 3, 5, 2, 4, 5, 180}, mss},
-		{"MSS of six bytes is skipped", []byte{2, 6, 0, 0, 0, 0, 2, 4, 5, 180}, mss},
+		{"MSS of six bytes is skipped", []byte{2, 4, 5, 180, 2, 6, 1, 1, 1, 1}, mss},
+		{"window scale of two bytes is skipped", []byte{3, 2, 2, 4, 5, 180}, mss},
 		{"window scale of four bytes is skipped", []byte{3, 4, 1, 2, 2, 4, 5, 180}, mss},
 		{"SACK-permitted of three bytes is skipped", []byte{4, 3, 0, 2, 4, 5, 180}, mss},
 		{"timestamps of two bytes are skipped", []byte{8, 2, 2, 4, 5, 180}, mss},
+		{"timestamps of twelve bytes are skipped", []byte{8, 12, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 2, 4, 5, 180}, mss},
 		{"the last of two counts", []byte{2, 4, 1, 1, 2, 4, 5, 180}, mss},
 		// RFC 7323 section 2.3: "the TCP SHOULD log the error but MUST use 14".
 		{"window scale 15 is 14", []byte{3, 3, 15}, segment.Options{WindowScale: 14, HasWindowScale: true}},
