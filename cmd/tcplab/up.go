@@ -1,0 +1,81 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tcplab/internal/app"
+	"tcplab/internal/detach"
+	"tcplab/internal/endpoint"
+	"tcplab/internal/instance"
+	"tcplab/listener/backlog/profiles"
+)
+
+func newUp() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Bring an endpoint up and serve clients until it is ended",
+		Long: `Creates a TUN interface, puts a TCP/IP endpoint behind it and serves an
+application there, behind a listener that keeps the two queues of listen(2) as
+the profile says. It prints where it listens, what the profile makes of the
+backlog, and then a line for each event of a connection: admitted, promoted,
+accepted, SYN dropped and why, expired, reset.
+
+Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
+		Example: `  sudo tcplab up --backlog 8
+  sudo tcplab up --backlog 2 --accept off --profile sum
+  sudo tcplab up --dev lab1 --host 198.51.100.1/24 --port 80 --port 8080 --detach`,
+		Args: noArguments,
+	}
+	c.Flags().SortFlags = false
+	config := endpoint.Defaults()
+	addListenerFlags(c, &config)
+	addAppFlags(c, &config)
+	link := addLinkFlags(c, &config)
+	asJSON := c.Flags().Bool("json", false, "print JSON objects, one a line, instead of text")
+	background := c.Flags().Bool("detach", false, "serve in the background; tcplab down ends it")
+
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := link.finish(c); err != nil {
+			return err
+		}
+		ctx, stop := untilSignal(c.Context())
+		defer stop()
+		if *background && !detach.Background() {
+			return detach.Start(ctx)
+		}
+		cfg := instance.Config{Config: config, Out: c.OutOrStdout(), JSON: *asJSON}
+		if *background {
+			cfg.Ready = detach.Ready
+		}
+		return instance.Run(ctx, cfg)
+	}
+	return c
+}
+
+// addListenerFlags adds the flags for the listening sockets.
+func addListenerFlags(c *cobra.Command, config *endpoint.Config) {
+	add := func(name, kind, usage string) {
+		c.Flags().Var(setting{&config.Settings, name, kind}, name, usage)
+	}
+	add("backlog", "n", "backlog of listen(2); -1 is somaxconn, other negative ones as the profile says")
+	add("somaxconn", "n", "what the backlog is clamped to (net.core.somaxconn)")
+	add("profile", "name", "whose listening sockets to behave like; tcplab profiles lists them")
+	c.Flags().Var(&ports{list: &config.Ports}, "port", "port to listen on; can be given several times")
+	add("syn-timeout", "time", "when a half-open entry is given up")
+	add("synack-retries", "n", "how often an unanswered SYN-ACK is sent again")
+	complete(c, "profile", profiles.Names()...)
+}
+
+// addAppFlags adds the flags for the application.
+func addAppFlags(c *cobra.Command, config *endpoint.Config) {
+	flags := c.Flags()
+	flags.Var(value[string]{&config.App, parseApp, "name"}, "app", "application: "+strings.Join(app.Names(), ", "))
+	flags.Var(setting{&config.Settings, "accept", "auto|off|rate"}, "accept", "how fast the application calls accept; a rate is like 5/s")
+	flags.Var(value[int]{&config.Workers, parseCount, "n"}, "workers", "connections served at once; 0 is any number")
+	flags.Var(value[time.Duration]{&config.Work, parseWork, "time"}, "work", "how long the application takes for each connection")
+	complete(c, "app", app.Names()...)
+	complete(c, "accept", "auto", "off")
+}

@@ -1,0 +1,24 @@
+// Package control is how the tcplab command talks to a running endpoint: HTTP
+// with JSON over a unix socket.
+//
+//	GET  /v1/status?limit=N     endpoint.Status
+//	POST /v1/accept {"n": 3}    endpoint.Taken
+//	POST /v1/set {"name": …}    endpoint.Status
+//	GET  /v1/events?kinds=…     events.Record, one a line, until somebody ends it
+//	POST /v1/down               Stopped, when the endpoint and the socket are gone
+//
+// What fails is answered with a status of 400 or more and {"error": "…"}.
+//
+// # The socket
+//
+// It lies in RunDir and belongs to the user who called sudo, mode 0600: whoever
+// may connect to it may control the endpoint. Its name has the network namespace
+// and the interface, since equally named interfaces in different namespaces
+// share the directory. A socket that nobody listens at was left by an instance
+// that was killed, and the next one that starts removes it.
+//
+// # Concurrency
+//
+// Server and Client are safe for concurrent use. A client that neither sends
+// nor reads is cut off after a while and holds up nobody.
+package control

@@ -1,0 +1,166 @@
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"tcplab/internal/endpoint"
+	"tcplab/internal/events"
+)
+
+const (
+	maxBody    = 64 << 10 // bytes of a request
+	streamRing = 4096     // events that wait for a client
+)
+
+// acceptRequest is the body of POST /v1/accept.
+type acceptRequest struct {
+	N int `json:"n"`
+}
+
+// failure is the body of an answer with a status of 400 or more.
+type failure struct {
+	Error string `json:"error"`
+}
+
+// errorf is an answer that refuses a request.
+func errorf(status int, format string, args ...any) error {
+	return &ServerError{Status: status, Text: fmt.Sprintf(format, args...)}
+}
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /v1/status", answer(s.status))
+	mux.Handle("POST /v1/accept", answer(s.accept))
+	mux.Handle("POST /v1/set", answer(s.set))
+	mux.Handle("POST /v1/down", http.HandlerFunc(s.down))
+	mux.Handle("GET /v1/events", http.HandlerFunc(s.events))
+	return mux
+}
+
+// answer makes a handler of a function that returns what to answer.
+func answer[T any](handle func(*http.Request) (T, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		result, err := handle(r)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		reply(w, http.StatusOK, result)
+	})
+}
+
+// refuse answers with an error.
+func refuse(w http.ResponseWriter, err error) {
+	status := http.StatusBadRequest
+	if e, ok := errors.AsType[*ServerError](err); ok {
+		status = e.Status
+	}
+	reply(w, status, failure{err.Error()})
+}
+
+// reply answers with v as JSON.
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(v) // the client is gone, perhaps
+}
+
+// decode reads the body of a request.
+func decode(r *http.Request, into any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return errorf(http.StatusBadRequest, "the request is not what %s takes: %v", r.URL.Path, err)
+	}
+	return nil
+}
+
+func (s *Server) status(r *http.Request) (endpoint.Status, error) {
+	limit := endpoint.Everything
+	if text := r.FormValue("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return endpoint.Status{}, errorf(http.StatusBadRequest, "limit %q: give how many entries of a queue to list, 0 or more", text)
+		}
+		limit = n
+	}
+	return s.instance.Status(limit), nil
+}
+
+func (s *Server) accept(r *http.Request) (endpoint.Taken, error) {
+	var request acceptRequest
+	if err := decode(r, &request); err != nil {
+		return endpoint.Taken{}, err
+	}
+	return s.instance.Accept(r.Context(), request.N)
+}
+
+func (s *Server) set(r *http.Request) (endpoint.Status, error) {
+	var changes map[string]string
+	if err := decode(r, &changes); err != nil {
+		return endpoint.Status{}, err
+	}
+	if err := s.instance.Set(changes); err != nil {
+		return endpoint.Status{}, err
+	}
+	return s.instance.Status(0), nil
+}
+
+// down asks the instance to end, and answers when it has.
+func (s *Server) down(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{}) // a unix socket has deadlines
+	_ = control.SetWriteDeadline(time.Time{})
+	s.askOnce.Do(func() { close(s.asked) })
+	select {
+	case <-s.stopped:
+		_ = control.SetWriteDeadline(time.Now().Add(writeTime))
+		reply(w, http.StatusOK, s.final)
+	case <-r.Context().Done():
+	}
+}
+
+// events streams the instance's events until it ends or the client does.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	kinds, err := events.ParseKinds(r.FormValue("kinds"))
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	subscription := s.instance.Subscribe(streamRing, kinds)
+	defer subscription.Close()
+
+	out := &stream{w, http.NewResponseController(w)}
+	_ = out.control.SetReadDeadline(time.Time{})
+	w.Header().Set("Content-Type", "application/jsonl")
+	w.WriteHeader(http.StatusOK)
+	if out.Flush() != nil {
+		return
+	}
+	_ = events.Copy(r.Context(), out, subscription, events.JSON) // nobody is left to tell
+}
+
+// stream is an answer without an end. A client that does not read for a while
+// is cut off.
+type stream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (s *stream) Write(p []byte) (int, error) {
+	_ = s.control.SetWriteDeadline(time.Now().Add(writeTime))
+	return s.w.Write(p)
+}
+
+func (s *stream) Flush() error {
+	_ = s.control.SetWriteDeadline(time.Now().Add(writeTime))
+	return s.control.Flush()
+}

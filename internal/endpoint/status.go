@@ -1,0 +1,152 @@
+package endpoint
+
+import (
+	"math"
+	"net/netip"
+	"os"
+	"time"
+
+	"tcplab/listener"
+	"tcplab/listener/backlog"
+	"tcplab/tun"
+)
+
+// Status is the state of an endpoint at one moment. It is made to be read by
+// other programs as JSON; fields are added, never changed.
+type Status struct {
+	PID     int          `json:"pid"`
+	Started time.Time    `json:"started"`
+	Dev     string       `json:"dev"`
+	MTU     int          `json:"mtu"`
+	Links   []LinkStatus `json:"links"`
+
+	App     string `json:"app"`
+	Accept  string `json:"accept"`  // auto, off or a rate, as "tcplab set" takes it
+	Workers int    `json:"workers"` // 0: any number
+	WorkUS  int64  `json:"work_us"`
+
+	Listeners []ListenerStatus  `json:"listeners"`
+	Totals    map[string]uint64 `json:"totals"` // the listeners' counters together
+	Link      map[string]uint64 `json:"link"`   // the stack's counters
+	Interface *tun.Stats        `json:"interface,omitempty"`
+}
+
+// LinkStatus is a subnet between the host and the endpoint.
+type LinkStatus struct {
+	Host netip.Prefix `json:"host"`
+	Addr netip.Addr   `json:"addr"`
+}
+
+// ListenerStatus is the state of the listener of a port.
+type ListenerStatus struct {
+	Addr      netip.AddrPort `json:"addr"`
+	Profile   string         `json:"profile"`
+	Rule      string         `json:"rule"`    // what the profile makes of the backlog, in words
+	Backlog   int            `json:"backlog"` // as given to listen(2)
+	Effective int            `json:"effective_backlog"`
+	Somaxconn int            `json:"somaxconn"`
+
+	SYNTimeout    string `json:"syn_timeout"`    // a time, or "profile"
+	SYNACKRetries string `json:"synack_retries"` // a number, or "profile"
+
+	Incomplete QueueStatus       `json:"incomplete"`
+	Completed  QueueStatus       `json:"completed"`
+	Counters   map[string]uint64 `json:"counters"`
+}
+
+// QueueStatus is one of the two queues.
+type QueueStatus struct {
+	Length  int           `json:"length"`
+	Entries []EntryStatus `json:"entries"` // the oldest ones first; of a long queue not all
+}
+
+// EntryStatus is a connection in a queue.
+type EntryStatus struct {
+	Client      netip.AddrPort `json:"client"`
+	State       string         `json:"state"`  // of the connection, in the words of RFC 9293
+	AgeUS       int64          `json:"age_us"` // microseconds in this queue
+	Retransmits int            `json:"retransmits"`
+}
+
+// Status looks at the endpoint, which must not be closed. At most limit entries
+// of each queue are listed.
+func (e *Endpoint) Status(limit int) Status {
+	settings := e.Settings()
+	link := e.stack.Counters()
+	s := Status{
+		PID:     os.Getpid(),
+		Started: e.started,
+		Dev:     e.config.Dev,
+		MTU:     e.device.MTU(),
+		App:     e.config.App,
+		Accept:  settings.Accept.String(),
+		Workers: e.config.Workers,
+		WorkUS:  e.config.Work.Microseconds(),
+		Totals:  e.Totals(),
+		Link:    link.Map(),
+	}
+	if dev, ok := e.device.(interface{ Stats() (tun.Stats, error) }); ok {
+		if stats, err := dev.Stats(); err == nil { // it was removed, perhaps
+			s.Interface = &stats
+		}
+	}
+	for _, l := range e.config.Links {
+		s.Links = append(s.Links, LinkStatus(l))
+	}
+	for _, l := range e.listeners {
+		s.Listeners = append(s.Listeners, listenerStatus(l.Snapshot(limit), &settings))
+	}
+	return s
+}
+
+// Totals are the counters of all listeners together, by name. They can be asked
+// for after Close too.
+func (e *Endpoint) Totals() map[string]uint64 {
+	totals := make(map[string]uint64)
+	for _, l := range e.listeners {
+		for name, value := range l.Snapshot(0).Counters {
+			totals[name] += value
+		}
+	}
+	return totals
+}
+
+// listenerStatus is a listener's snapshot as Status has it.
+func listenerStatus(s listener.Snapshot, settings *Settings) ListenerStatus {
+	return ListenerStatus{
+		Addr:          s.Addr,
+		Profile:       s.Profile,
+		Rule:          s.Rule,
+		Backlog:       s.Backlog,
+		Effective:     s.Effective,
+		Somaxconn:     s.Somaxconn,
+		SYNTimeout:    settings.Get("syn-timeout"),
+		SYNACKRetries: settings.Get("synack-retries"),
+		Incomplete:    queueStatus(s.Counts.Incomplete, s.Incomplete),
+		Completed:     queueStatus(s.Counts.Completed, s.Completed),
+		Counters:      s.Counters,
+	}
+}
+
+func queueStatus(length int, entries []listener.Queued) QueueStatus {
+	q := QueueStatus{Length: length, Entries: make([]EntryStatus, len(entries))}
+	for i, e := range entries {
+		q.Entries[i] = EntryStatus{
+			Client:      e.Client,
+			State:       states[e.State],
+			AgeUS:       e.Age.Microseconds(),
+			Retransmits: e.Retransmits,
+		}
+	}
+	return q
+}
+
+// states names the state of a connection by the queue that it is in.
+var states = map[backlog.Place]string{
+	backlog.Incomplete: "SYN-RECEIVED",
+	backlog.Parked:     "ESTABLISHED, parked",
+	backlog.Completed:  "ESTABLISHED",
+}
+
+// Everything is a limit for Status that leaves no entry out.
+const Everything = math.MaxInt

@@ -1,0 +1,82 @@
+package endpoint
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Text is the status for people: what runs, both queues of each port entry by
+// entry, and the totals.
+func (s *Status) Text(now time.Time) string {
+	var b strings.Builder
+	for _, link := range s.Links {
+		fmt.Fprintf(&b, "%s: %v, host %v, mtu %d, process %d, up %v\n",
+			s.Dev, link.Addr, link.Host, s.MTU, s.PID, now.Sub(s.Started).Round(time.Second))
+	}
+	fmt.Fprintf(&b, "%s, accept %s, workers %s, work %v\n", s.App, s.Accept, workersText(s.Workers), time.Duration(s.WorkUS)*time.Microsecond)
+	for i := range s.Listeners {
+		s.Listeners[i].text(&b)
+	}
+	fmt.Fprintf(&b, "\ntotals: %s\n", TotalsText(s.Totals))
+	if s.Interface != nil && s.Interface.TxDropped > 0 {
+		fmt.Fprintf(&b, "%d packets of the host's were lost before they could be read (tx_dropped of %s)\n", s.Interface.TxDropped, s.Dev)
+	}
+	return b.String()
+}
+
+func (l *ListenerStatus) text(b *strings.Builder) {
+	fmt.Fprintf(b, "\n%v  %s\n", l.Addr, l.RuleText())
+	fmt.Fprintf(b, "incomplete %d, completed %d; backlog %d, effective %d, somaxconn %d; syn-timeout %s, synack-retries %s\n",
+		l.Incomplete.Length, l.Completed.Length, l.Backlog, l.Effective, l.Somaxconn, l.SYNTimeout, l.SYNACKRetries)
+	if len(l.Incomplete.Entries)+len(l.Completed.Entries) > 0 {
+		table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "QUEUE\tCLIENT\tSTATE\tAGE\tRETRANSMISSIONS")
+		l.Incomplete.text(table, "incomplete")
+		l.Completed.text(table, "completed")
+		_ = table.Flush() // to memory
+	}
+	l.Incomplete.more(b, "incomplete")
+	l.Completed.more(b, "completed")
+}
+
+func (q *QueueStatus) text(table *tabwriter.Writer, name string) {
+	for _, e := range q.Entries {
+		fmt.Fprintf(table, "%s\t%v\t%s\t%v\t%d\n", name, e.Client, e.State, ageText(e.AgeUS), e.Retransmits)
+	}
+}
+
+// more says how many entries of a long queue were left out.
+func (q *QueueStatus) more(b *strings.Builder, name string) {
+	if left := q.Length - len(q.Entries); left > 0 {
+		fmt.Fprintf(b, "and %d more in the %s queue\n", left, name)
+	}
+}
+
+// RuleText is what the profile makes of the backlog: "bsd: incomplete +
+// completed <= 13, that is 3*8/2+1".
+func (l *ListenerStatus) RuleText() string { return l.Profile + ": " + l.Rule }
+
+// ageText is an age as precise as somebody reading it can use.
+func ageText(us int64) time.Duration {
+	age := time.Duration(us) * time.Microsecond
+	if age < time.Second {
+		return age.Round(time.Millisecond)
+	}
+	return age.Round(100 * time.Millisecond)
+}
+
+func workersText(n int) string {
+	if n == 0 {
+		return "unlimited"
+	}
+	return fmt.Sprint(n)
+}
+
+// TotalsText is what counters of listeners come to, in a line.
+func TotalsText(counters map[string]uint64) string {
+	return fmt.Sprintf("%d SYNs, %d dropped (SYNs and final ACKs), %d promoted, %d accepted, %d expired, %d reset by clients",
+		counters["SYNsReceived"], counters["ListenDrops"], counters["PassiveOpens"], counters["Accepts"],
+		counters["Expired"], counters["EmbryonicRsts"]+counters["ResetsQueued"])
+}

@@ -1,0 +1,110 @@
+package events
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"tcplab/listener"
+)
+
+// Event is an event of a listener as a subscription delivers it.
+type Event struct {
+	listener.Event
+	Lost uint64 // events before this one that the reader was too slow for
+}
+
+// Subscription is a reader's queue of events.
+type Subscription struct {
+	hub   *Hub
+	kinds Kinds
+	ready chan struct{} // capacity 1: an event or the end has come; never closed
+
+	mu     sync.Mutex // guards the following
+	ring   []listener.Event
+	first  int // of ring, the oldest event
+	length int
+	lost   uint64 // since the last event that was taken
+	ended  bool
+}
+
+// push appends e, in the place of the oldest event where the ring is full.
+func (s *Subscription) push(e *listener.Event) {
+	if !s.kinds.Has(e.Kind) {
+		return
+	}
+	s.mu.Lock()
+	if !s.ended {
+		s.ring[(s.first+s.length)%len(s.ring)] = *e
+		if s.length < len(s.ring) {
+			s.length++
+		} else {
+			s.first = (s.first + 1) % len(s.ring)
+			s.lost++
+		}
+	}
+	s.mu.Unlock()
+	s.poke()
+}
+
+// Next waits for the next event and takes it. The error is io.EOF when the
+// subscription has ended and nothing is left, or that of ctx.
+func (s *Subscription) Next(ctx context.Context) (Event, error) {
+	for {
+		e, ok, ended := s.take()
+		if ok {
+			return e, nil
+		}
+		if ended {
+			s.poke() // another reader may wait for the same end
+			return Event{}, io.EOF
+		}
+		select {
+		case <-s.ready:
+		case <-ctx.Done():
+			return Event{}, ctx.Err()
+		}
+	}
+}
+
+// take takes the oldest event, if there is one.
+func (s *Subscription) take() (e Event, ok, ended bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.length == 0 {
+		return Event{}, false, s.ended
+	}
+	e = Event{Event: s.ring[s.first], Lost: s.lost}
+	s.first = (s.first + 1) % len(s.ring)
+	s.length--
+	s.lost = 0
+	return e, true, false
+}
+
+// Waiting is the number of events that Next would return without waiting.
+func (s *Subscription) Waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.length
+}
+
+// Close ends the subscription: Next returns what is left and then io.EOF.
+func (s *Subscription) Close() {
+	s.hub.remove(s)
+	s.end()
+}
+
+func (s *Subscription) end() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	s.poke()
+}
+
+// poke wakes a reader.
+func (s *Subscription) poke() {
+	select {
+	case s.ready <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,129 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"tcplab/internal/control"
+	"tcplab/internal/endpoint"
+	"tcplab/internal/events"
+)
+
+// Config is what an instance runs with.
+type Config struct {
+	endpoint.Config
+
+	Out  io.Writer // takes the banner, the events and the totals
+	JSON bool      // as JSON objects, one a line, instead of text
+
+	// Ready is called when the instance serves and has said so. From then on it
+	// runs in the background and writes nothing. Nil: it stays in front.
+	Ready func() error
+}
+
+// Run runs an instance in the network namespace of the calling thread until ctx
+// ends or it is taken down, which is no error. Everything that it made is gone
+// when it returns.
+func Run(ctx context.Context, cfg Config) error {
+	if err := cfg.Check(); err != nil {
+		return err
+	}
+	server, err := control.Claim(cfg.Dev)
+	if err != nil {
+		return err
+	}
+	ep, err := endpoint.Up(cfg.Config)
+	if err != nil {
+		return errors.Join(err, server.Close(control.Stopped{}))
+	}
+	r := &run{config: &cfg, server: server, endpoint: ep, out: newOutput(&cfg)}
+	return r.untilEnd(ctx)
+}
+
+// run is an instance that is up.
+type run struct {
+	config   *Config
+	server   *control.Server
+	endpoint *endpoint.Endpoint
+	out      *output
+}
+
+// drainTime is how long a reader of the output gets for what is left at the end.
+const drainTime = 2 * time.Second
+
+// untilEnd serves until the end, and cleans up.
+func (r *run) untilEnd(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	shown, err := r.begin(cancel)
+	if err == nil {
+		go func() {
+			select {
+			case <-r.server.Asked():
+				cancel(nil)
+			case <-ctx.Done():
+			}
+		}()
+		err = r.endpoint.Wait(ctx)
+		if cause := context.Cause(ctx); errors.As(cause, new(*outputError)) {
+			err = errors.Join(err, cause)
+		}
+	}
+
+	err = errors.Join(err, r.endpoint.Close())
+	totals := r.endpoint.Totals()
+	final := control.Stopped{Totals: totals}
+	if err != nil {
+		final.Error = err.Error()
+	}
+	err = errors.Join(err, r.server.Close(final))
+
+	select {
+	case <-shown:
+		return errors.Join(err, r.out.totals(totals))
+	case <-time.After(drainTime): // nobody reads
+		return err
+	}
+}
+
+// begin says that the instance is up and begins to show events. shown is closed
+// when the last one is written; if that fails, end is called.
+func (r *run) begin(end context.CancelCauseFunc) (shown <-chan struct{}, err error) {
+	done := make(chan struct{})
+	subscription := r.endpoint.Subscribe(shownRing, 0)
+	r.server.Serve(r.endpoint)
+	err = r.out.banner(r.endpoint.Status(0))
+	if err == nil && r.config.Ready != nil {
+		err = r.config.Ready()
+		r.out.silent = true
+	}
+	if err != nil || r.out.silent {
+		subscription.Close()
+		close(done)
+		return done, err
+	}
+	go func() {
+		defer close(done)
+		if err := events.Copy(context.Background(), r.out, subscription, r.out.format); err != nil {
+			r.out.silent = true
+			end(err)
+		}
+	}()
+	return done, nil
+}
+
+// shownRing is how many events wait to be shown.
+const shownRing = 4096
+
+// outputError is a failure to write to the output.
+type outputError struct{ err error }
+
+func (e *outputError) Error() string {
+	return fmt.Sprintf("the output cannot be written any more: %v", e.err)
+}
+
+func (e *outputError) Unwrap() error { return e.err }

@@ -1,0 +1,133 @@
+package instance
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"tcplab/internal/endpoint"
+	"tcplab/internal/events"
+)
+
+// output writes what an instance has to say, as text or as JSON. Not safe for
+// concurrent use.
+type output struct {
+	w      *bufio.Writer
+	json   bool
+	format events.Format
+	silent bool // nobody reads any more
+}
+
+func newOutput(cfg *Config) *output {
+	o := &output{w: bufio.NewWriter(cfg.Out), json: cfg.JSON, format: events.Text(len(cfg.Ports) > 1)}
+	if cfg.JSON {
+		o.format = events.JSON
+	}
+	return o
+}
+
+// notice is a line of JSON beside those of events: the first and the last one.
+// Kind tells them apart.
+type notice struct {
+	Time   time.Time         `json:"time"`
+	Kind   string            `json:"kind"`             // "up" or "down"
+	Status *endpoint.Status  `json:"status,omitempty"` // of "up"
+	Totals map[string]uint64 `json:"totals,omitempty"` // of "down"
+}
+
+// Write implements events.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil {
+		err = &outputError{err}
+	}
+	return n, err
+}
+
+// Flush implements events.Writer.
+func (o *output) Flush() error {
+	if err := o.w.Flush(); err != nil {
+		return &outputError{err}
+	}
+	return nil
+}
+
+// say writes text, or n where the output is JSON.
+func (o *output) say(text string, n notice) error {
+	if o.silent {
+		return nil
+	}
+	if !o.json {
+		if _, err := o.Write([]byte(text)); err != nil {
+			return err
+		}
+		return o.Flush()
+	}
+	n.Time = time.Now().UTC()
+	encoder := json.NewEncoder(o)
+	encoder.SetEscapeHTML(false) // rules have < and >
+	if err := encoder.Encode(n); err != nil {
+		return err
+	}
+	return o.Flush()
+}
+
+// banner says where the instance listens, what the profile makes of the backlog,
+// and what to try.
+func (o *output) banner(s endpoint.Status) error {
+	var b strings.Builder
+	for _, l := range s.Listeners {
+		fmt.Fprintf(&b, "listening on %v (%s, accept %s)\n", l.Addr, s.App, s.Accept)
+	}
+	for _, link := range s.Links {
+		fmt.Fprintf(&b, "through %s, host %v, endpoint %v, mtu %d\n", s.Dev, link.Host, link.Addr, s.MTU)
+	}
+	fmt.Fprintf(&b, "%s\n", s.Listeners[0].RuleText())
+	fmt.Fprintf(&b, "\nto try, in another terminal:\n")
+	for _, command := range suggestions(&s) {
+		fmt.Fprintf(&b, "  %s\n", command)
+	}
+	return o.say(b.String()+"\n", notice{Kind: "up", Status: &s})
+}
+
+// totals is the last line.
+func (o *output) totals(totals map[string]uint64) error {
+	return o.say(fmt.Sprintf("down: %s\n", endpoint.TotalsText(totals)), notice{Kind: "down", Totals: totals})
+}
+
+// suggestions are commands that show something with an endpoint like this one.
+func suggestions(s *endpoint.Status) []string {
+	addr := s.Listeners[0].Addr
+	url := "http://" + host(addr) + "/"
+	var commands []string
+	switch s.App {
+	case "http":
+		commands = append(commands, "curl "+url, "ab -n 20000 -c 100 "+url)
+	default:
+		commands = append(commands, fmt.Sprintf("nc %v %d", addr.Addr(), addr.Port()))
+	}
+	commands = append(commands, fmt.Sprintf("sudo tcpdump -n -i %s", s.Dev))
+
+	dev := ""
+	if s.Dev != endpoint.Defaults().Dev {
+		dev = " --dev " + s.Dev
+	}
+	commands = append(commands, "tcplab status"+dev)
+	if s.Accept == "auto" {
+		commands = append(commands, "tcplab set accept=off"+dev)
+	} else {
+		commands = append(commands, "tcplab accept 1"+dev)
+	}
+	return append(commands, "tcplab down"+dev)
+}
+
+// host is an address and port as a URL has it.
+func host(addr netip.AddrPort) string {
+	if addr.Port() != 80 {
+		return addr.String()
+	}
+	return strings.TrimSuffix(addr.String(), ":80")
+}
