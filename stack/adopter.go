@@ -10,8 +10,9 @@ import (
 
 const (
 	// adoptionTimeout is how long netstack may take to establish a connection
-	// whose handshake is done. It takes microseconds unless something is wrong.
-	adoptionTimeout = 3 * time.Second
+	// whose handshake is done. It takes microseconds, or seconds on a machine that
+	// is very busy, unless something is wrong.
+	adoptionTimeout = 15 * time.Second
 	// sweepInterval is how often translations without an endpoint are looked for.
 	sweepInterval = 30 * time.Second
 )

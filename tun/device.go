@@ -23,6 +23,12 @@ type Device struct {
 	// links speaks netlink in the network namespace of the interface.
 	links *netlink.Handle
 
+	// writing is held for reading by each Write, for writing by Close: fd is
+	// valid meanwhile.
+	writing sync.RWMutex
+	fd      int
+	closed  bool
+
 	once sync.Once
 	err  error // of Close; written in once
 }
@@ -49,40 +55,43 @@ func Create(cfg Config) (*Device, error) {
 		links.Close()
 		return nil, &Error{Op: "giving an address to interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
 	}
-	ifce, err := open(cfg.Name)
+	ifce, fd, err := open(cfg.Name)
 	if err != nil {
 		links.Close()
 		return nil, &Error{Op: "creating interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
 	}
-	d := &Device{name: ifce.Name(), mtu: cfg.MTU, ifce: ifce, links: links}
+	d := &Device{name: ifce.Name(), mtu: cfg.MTU, ifce: ifce, fd: fd, links: links}
 	if err := d.configure(cfg); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-// open makes the interface. Water opens its descriptor without close-on-exec: a
-// program started meanwhile would inherit it, and the interface would live as
-// long as that program.
-func open(name string) (*water.Interface, error) {
+// open makes the interface and returns its descriptor beside it. Water opens it
+// without close-on-exec: a program started meanwhile would inherit it, and the
+// interface would live as long as that program.
+func open(name string) (ifce *water.Interface, number int, err error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	ifce, err := water.New(water.Config{
+	ifce, err = water.New(water.Config{
 		DeviceType:             water.TUN,
 		PlatformSpecificParams: water.PlatformSpecificParams{Name: name},
 	})
 	if err != nil {
-		return nil, err
+		return nil, -1, err
 	}
 	// Not by Fd, which would make the descriptor blocking.
 	raw, err := ifce.ReadWriteCloser.(syscall.Conn).SyscallConn()
 	if err == nil {
-		err = raw.Control(func(fd uintptr) { syscall.CloseOnExec(int(fd)) })
+		err = raw.Control(func(fd uintptr) {
+			number = int(fd)
+			syscall.CloseOnExec(number)
+		})
 	}
 	if err != nil {
-		return nil, errors.Join(err, ifce.Close())
+		return nil, -1, errors.Join(err, ifce.Close())
 	}
-	return ifce, nil
+	return ifce, number, nil
 }
 
 // Name is the interface's name.
@@ -94,13 +103,30 @@ func (d *Device) MTU() int { return d.mtu }
 // Read reads one IP packet. After Close the error is os.ErrClosed.
 func (d *Device) Read(p []byte) (int, error) { return d.ifce.Read(p) }
 
-// Write writes one IP packet.
-func (d *Device) Write(p []byte) (int, error) { return d.ifce.Write(p) }
+// Write writes one IP packet. It never waits: the kernel takes the packet at
+// once or not at all. Many goroutines may write at the same time; os.File would
+// have them queue up, with the locks held that they come with.
+func (d *Device) Write(p []byte) (int, error) {
+	d.writing.RLock()
+	defer d.writing.RUnlock()
+	if d.closed {
+		return 0, &os.PathError{Op: "write", Path: d.name, Err: os.ErrClosed}
+	}
+	for {
+		n, err := unix.Write(d.fd, p)
+		if err == nil || !errors.Is(err, unix.EINTR) {
+			return max(n, 0), err
+		}
+	}
+}
 
 // Close removes the interface and ends a blocked Read. The interface is gone
 // when it returns. Later calls return what the first one did.
 func (d *Device) Close() error {
 	d.once.Do(func() {
+		d.writing.Lock()
+		d.closed = true
+		d.writing.Unlock()
 		err := d.ifce.Close() // the last descriptor: the kernel removes the interface
 		if errors.Is(err, os.ErrClosed) {
 			err = nil

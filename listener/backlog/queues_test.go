@@ -62,8 +62,8 @@ func never(int, int) bool { return false }
 
 var rules = []rule{
 	{profiles.Sum, func(incomplete, completed, b int) bool { return incomplete+completed < b }, never},
-	{profiles.BSD, func(incomplete, completed, b int) bool { return !(completed+incomplete > 3*b/2) }, never},
-	{parking, func(incomplete, completed, b int) bool { return incomplete < b+3 }, func(completed, b int) bool { return completed >= b }},
+	{profiles.BSD, func(incomplete, completed, b int) bool { return completed+incomplete <= 3*b/2 }, never},
+	{parking, func(incomplete, _, b int) bool { return incomplete < b+3 }, func(completed, b int) bool { return completed >= b }},
 }
 
 // parking is a profile with a bound for each queue, which parks what the

@@ -19,6 +19,7 @@ import (
 // end nothing is left.
 func FuzzMachine(f *testing.F) {
 	for profile := range profiles.All() {
+		f.Add([]byte{byte(profile), 1, 2, opSYN, 0, 0, opSYN, 1, 1, 15, 200, 7, 9, opSYN, 2, 2, 0, opCookie, 0, 0, opCookie, 1, 0, opCookie, 1, 3, opAccept})
 		f.Add([]byte{byte(profile), 2, 0, opSYN, 0, opSYN, 1, opFinalACK, 0, opAccept, opAdvance, 200, opSYN, 2, opFinalACK, 1, opEnded, 0})
 		f.Add([]byte{byte(profile), 1, 1, opSYN, 0, opSYN, 1, opSYN, 2, opSYN, 3, opFinalACK, 0, opFinalACK, 0, opFinalACK, 0, opAccept, opAccept, opFailed, 0})
 		f.Add([]byte{byte(profile), 8, 2, opSYN, 0, opRepeat, 0, opNear, 0, 0x04, 1, 0, 3, opNear, 0, 0x12, 2, 0, 0, opLate, 255, opConfigure, 0, 0, 0})
@@ -51,6 +52,7 @@ const (
 	opEnded
 	opFailed
 	opConfigure
+	opCookie
 	opKinds
 )
 
@@ -59,6 +61,7 @@ type player struct {
 	*audit
 	tape    []byte
 	adopted []*handshake.Entry
+	cookies []segment.Segment // SYN-ACKs of SYN cookies
 }
 
 // next is the next byte of the tape, zero at its end.
@@ -124,6 +127,12 @@ func (p *player) step() {
 		}
 	case opConfigure:
 		p.configure(p.listen())
+	case opCookie:
+		if len(p.cookies) > 0 {
+			ack := finalACK(p.cookies[int(p.next())%len(p.cookies)])
+			ack.Ack += uint32(int8(p.next()))
+			p.feed(ack)
+		}
 	}
 }
 
@@ -204,8 +213,14 @@ func (p *player) raw() {
 
 // feed gives a segment to the machine.
 func (p *player) feed(s segment.Segment) {
-	if p.segment(&s) && p.out.Adopt != nil {
+	if !p.segment(&s) {
+		return
+	}
+	if p.out.Adopt != nil {
 		p.adopted = append(p.adopted, p.out.Adopt)
+	}
+	if p.count(handshake.CookieSent) > 0 {
+		p.cookies = append(p.cookies, p.out.Send...)
 	}
 }
 

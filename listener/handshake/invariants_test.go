@@ -1,14 +1,17 @@
 package handshake_test
 
 import (
+	"slices"
+	"time"
+
 	"tcplab/listener/backlog"
 	"tcplab/listener/handshake"
 	"tcplab/listener/segment"
 )
 
 // checkQueues walks both queues: their lengths are the counts, no connection is
-// there twice, Owns knows the half-open ones and only them, and a timer runs as
-// long as there is one.
+// there twice, Owns knows the half-open ones and only them, and each of them has
+// a timer.
 func (a *audit) checkQueues() {
 	a.t.Helper()
 	var want backlog.Counts
@@ -44,8 +47,23 @@ func (a *audit) checkQueues() {
 	if counts, _, _ := a.m.Queues(); counts != want {
 		a.t.Fatalf("counts are %+v, the queues hold %+v", counts, want)
 	}
-	if _, running := a.m.NextDeadline(); running != (halfOpen > 0) {
-		a.t.Fatalf("%d entries are half-open, a timer runs: %v", halfOpen, running)
+	a.checkTimers(halfOpen)
+}
+
+// checkTimers: n timers run, those of a stage fire in their order, and the next
+// deadline is the first of all.
+func (a *audit) checkTimers(n int) {
+	a.t.Helper()
+	var all []time.Duration
+	for stage, deadlines := range a.m.Deadlines() {
+		if !slices.IsSorted(deadlines) {
+			a.t.Fatalf("stage %d fires at %v", stage, deadlines)
+		}
+		all = append(all, deadlines...)
+	}
+	next, running := a.m.NextDeadline()
+	if len(all) != n || running != (n > 0) || running && next != slices.Min(all) {
+		a.t.Fatalf("%d entries are half-open, timers run until %v, the next one until %v", n, all, next)
 	}
 }
 
@@ -64,7 +82,7 @@ func (a *audit) checkEvents() {
 			a.t.Fatalf("event %v waited %v", event.Kind, event.Waited)
 		case event.Kind == handshake.SYNAdmitted && d.Verdict == backlog.Admit && d.Have >= d.Bound:
 			a.t.Fatalf("a SYN was admitted with %d of %d", d.Have, d.Bound)
-		case event.Kind == handshake.SYNDropped && (d.Verdict != backlog.Drop && d.Verdict != backlog.Cookie || d.Reason == backlog.Room):
+		case event.Kind == handshake.SYNDropped && (d.Verdict != backlog.Drop || d.Reason == backlog.Room):
 			a.t.Fatalf("a SYN was dropped by %+v", d)
 		}
 	}

@@ -205,11 +205,11 @@ func (s *session) accept(args *arguments) {
 }
 
 func (s *session) ended(args *arguments) {
-	s.each(args, func(tuple segment.Tuple, c *client) { s.audit.ended(c.entry); s.printOutput() })
+	s.each(args, func(_ segment.Tuple, c *client) { s.audit.ended(c.entry); s.printOutput() })
 }
 
 func (s *session) failed(args *arguments) {
-	s.each(args, func(tuple segment.Tuple, c *client) { s.audit.failed(c.entry); s.printOutput() })
+	s.each(args, func(_ segment.Tuple, c *client) { s.audit.failed(c.entry); s.printOutput() })
 }
 
 func (s *session) close(*arguments) {

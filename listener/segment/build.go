@@ -60,3 +60,17 @@ func appendPacket(b []byte, s *Segment, way Tuple) []byte {
 	binary.BigEndian.PutUint16(b[tcp+16:], check)
 	return b
 }
+
+// FixLengths mends the lengths and checksums of an IPv4 packet made by
+// AppendRequest or AppendReply without options, after n bytes of options, a
+// multiple of 4, were put behind its TCP header: for crafted options that
+// Options does not know.
+func FixLengths(packet []byte, n int) {
+	binary.BigEndian.PutUint16(packet[2:], uint16(len(packet)))
+	packet[10], packet[11] = 0, 0
+	binary.BigEndian.PutUint16(packet[10:], ^fold(sum(0, packet[:ipv4MinHeader])))
+	tcp := packet[ipv4MinHeader:]
+	tcp[12] = byte((tcpMinHeader+n)/4) << 4
+	tcp[16], tcp[17] = 0, 0
+	binary.BigEndian.PutUint16(tcp[16:], ^fold(sum(pseudoHeader(packet[12:20], ProtocolTCP, len(tcp)), tcp)))
+}

@@ -130,3 +130,28 @@ func naiveOptions(area []byte) (o segment.Options) {
 	}
 	return o
 }
+
+// FuzzChecksum holds the checksum of arbitrary bytes against the sum word by
+// word, before and after a word in them is rewritten.
+func FuzzChecksum(f *testing.F) {
+	f.Add([]byte{0, 0, 0xff, 0xff, 0xff, 0xff, 0xff}, uint16(3), uint32(0))
+	f.Add(bytes.Repeat([]byte{0xff}, 41), uint16(17), uint32(0xffff0000))
+	f.Fuzz(func(t *testing.T, data []byte, at uint16, is uint32) {
+		if got, want := segment.Checksum(0, data), naiveChecksum(data); got != want {
+			t.Fatalf("checksum of % x: %#04x, word by word %#04x", data, got, want)
+		}
+		if len(data) < 6 {
+			return
+		}
+		// As in a segment, something is never zero: the protocol number.
+		sealed := append([]byte{0, segment.ProtocolTCP, 0, 0}, data...)
+		field := sealed[2:4]
+		binary.BigEndian.PutUint16(field, naiveChecksum(sealed))
+		i := 4 + int(at)%(len(data)-3)
+		segment.UpdateChecksum32(field, binary.BigEndian.Uint32(sealed[i:]), is, i%2 == 1)
+		binary.BigEndian.PutUint32(sealed[i:], is)
+		if sum := naiveChecksum(sealed); sum != 0 {
+			t.Fatalf("word at %d rewritten to %#08x: the checksum is off by %#04x", i, is, sum)
+		}
+	})
+}

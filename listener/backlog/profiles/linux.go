@@ -167,3 +167,16 @@ func youngRule(c backlog.Counts, l backlog.Limits, synQueue int) backlog.Decisio
 	}
 	return d
 }
+
+// DeferTimeouts is how many SYN-ACK timeouts make up the time that
+// TCP_DEFER_ACCEPT is set to (secs_to_retrans): 1 s is one, 3 s are two.
+func DeferTimeouts(d time.Duration) int {
+	const most = 120 * time.Second // TCP_RTO_MAX
+	timeouts, wait, sum := 0, time.Second, time.Duration(0)
+	for sum < d && timeouts < 255 {
+		timeouts++
+		sum += wait
+		wait = min(2*wait, most)
+	}
+	return timeouts
+}

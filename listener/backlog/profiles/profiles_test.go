@@ -10,16 +10,10 @@ import (
 	"tcplab/listener/backlog/profiles"
 )
 
-// figure410 is the row of UNP figure 4.10 for Mac OS 10.2.6 and AIX 5.1: the
-// actual number of queued connections for backlogs 0 to 14.
-var figure410 = []int{1, 2, 4, 5, 7, 8, 10, 11, 13, 14, 16, 17, 19, 20, 22}
-
-func TestBSDIsFigure410(t *testing.T) {
-	for b, want := range figure410 {
-		if got := 3*b/2 + 1; got != want {
-			t.Fatalf("figure 4.10 at backlog %d is %d, the formula %d", b, want, got)
-		}
-		queuesHold(t, profiles.BSD, b, want)
+// 4.4BSD sonewconn, half-open and completed together in every mixture.
+func TestBSDHoldsOneAndAHalfAndOne(t *testing.T) {
+	for b := range 15 {
+		queuesHold(t, profiles.BSD, b, 3*b/2+1)
 	}
 }
 
