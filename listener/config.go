@@ -39,8 +39,8 @@ func (c *Config) check() error {
 	return nil
 }
 
-// profile is the profile with the timer overrides applied.
-func (c *Config) profile() *backlog.Profile {
+// Effective is the profile with the timer overrides applied.
+func (c *Config) Effective() *backlog.Profile {
 	if c.SYNTimeout == 0 && c.SYNACKRetries == nil {
 		return c.Profile
 	}

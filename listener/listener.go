@@ -77,7 +77,7 @@ func Listen(open func(Segments) (Port, error), cfg Config) (*Listener, error) {
 	l.port = port
 	promise4, promise6 := port.Promises()
 	l.machine = handshake.New(handshake.Config{
-		Profile:  cfg.profile(),
+		Profile:  cfg.Effective(),
 		Settings: cfg.Settings,
 		Promise4: promise4,
 		Promise6: promise6,
@@ -226,7 +226,7 @@ func (l *Listener) Configure(cfg Config) error {
 	}
 	l.run(nil, func(m *handshake.Machine, out *handshake.Output) {
 		l.config = cfg
-		m.Configure(l.now(), cfg.profile(), cfg.Settings, out)
+		m.Configure(l.now(), cfg.Effective(), cfg.Settings, out)
 		l.armed = never // the deadlines have changed: have the timer look again
 	})
 	l.poke()

@@ -60,7 +60,8 @@ chosen profile does, and says why.`,
 	}
 	root.SetFlagErrorFunc(badFlag)
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newUp(), newStatus(), newAccept(), newSet(), newDown(), newDoctor(), newProfiles(), newVersion())
+	root.AddCommand(newUp(), newStatus(), newAccept(), newSet(), newDown(), newDoctor(),
+		newProfiles(), newPredict(), newTable(), newVersion())
 	return root
 }
 

@@ -66,7 +66,13 @@ func addListenerFlags(c *cobra.Command, config *endpoint.Config) {
 	c.Flags().Var(&ports{list: &config.Ports}, "port", "port to listen on; can be given several times")
 	add("syn-timeout", "time", "when a half-open entry is given up")
 	add("synack-retries", "n", "how often an unanswered SYN-ACK is sent again")
+	add("max-syn-backlog", "n", "net.ipv4.tcp_max_syn_backlog, for the profiles of Linux")
+	add("syncookies", "0|1|2", "net.ipv4.tcp_syncookies: never, at a full incomplete queue, always")
+	add("abort-on-overflow", "", "net.ipv4.tcp_abort_on_overflow: RST for a final ACK at a full completed queue")
+	add("defer-accept", "time", "TCP_DEFER_ACCEPT: a bare final ACK completes nothing for so long")
+	c.Flags().Lookup("abort-on-overflow").NoOptDefVal = "true"
 	complete(c, "profile", profiles.Names()...)
+	complete(c, "syncookies", "0", "1", "2")
 }
 
 // addAppFlags adds the flags for the application.

@@ -15,6 +15,7 @@ type Accept struct {
 	per   time.Duration // … in this time; zero: no rate
 }
 
+// The ways to call accept without a rate.
 var (
 	Auto = Accept{}          // whenever a connection is there
 	Off  = Accept{off: true} // never, but for what Gate.Grant allows

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -45,7 +46,7 @@ func TestContentAgainstOracle(t *testing.T) {
 			p := make([]byte, rapid.IntRange(1, 100).Draw(t, "piece"))
 			n, err := c.Read(p)
 			got = append(got, p[:n]...)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil || n == 0 {

@@ -33,7 +33,7 @@ func (r *run) loop(ctx context.Context, l net.Listener) error {
 			backoff = firstBackoff
 			r.connections.Go(func() { r.serve(ctx, conn) })
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
-			return nil
+			return nil //nolint:nilerr // an end is no failure
 		case errors.Is(err, errCalledOff):
 		case isTemporary(err):
 			r.config.Logger.Warn("accept failed, trying again", "addr", l.Addr(), "error", err, "in", backoff)

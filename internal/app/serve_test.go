@@ -121,7 +121,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 				s.wantServing(3)
 				s.end()
 				for _, c := range clients {
-					if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+					if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 						t.Fatalf("the client reads %v", err)
 					}
 				}
@@ -178,9 +178,9 @@ func TestAcceptFailsForAWhile(t *testing.T) {
 		c := l.Connect()
 		defer c.Close()
 		s := serve(t, app.Config{App: "hold", Workers: 1}, l)
-		time.Sleep(35*time.Millisecond - 1) // 5, 10 and 20 ms
+		time.Sleep(35*time.Millisecond - time.Nanosecond) // 5, 10 and 20 ms
 		s.wantServing(0)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		s.wantServing(1)
 		s.end()
 	})
@@ -197,7 +197,7 @@ func TestAcceptFails(t *testing.T) {
 		if err := <-s.done; !errors.Is(err, broken) || !strings.Contains(err.Error(), "accept failed") {
 			t.Fatalf("Serve returned %v", err)
 		}
-		if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Fatalf("the connection of the other listener: %v", err)
 		}
 	})
@@ -362,9 +362,9 @@ func TestRate(t *testing.T) {
 		connect(m, 4)
 		for n := 1; n <= 10; n++ {
 			s.wantServing(n)
-			time.Sleep(2*time.Second - 1)
+			time.Sleep(2*time.Second - time.Nanosecond)
 			s.wantServing(n)
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 		}
 		s.end()
 	})

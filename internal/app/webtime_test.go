@@ -30,6 +30,7 @@ func wantAnswerAfter(t *testing.T, c net.Conn, d time.Duration, status int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_ = res.Body.Close()
 	if res.StatusCode != status || time.Since(start) != d {
 		t.Fatalf("%s after %v, want %d after %v", res.Status, time.Since(start), status, d)
 	}
@@ -69,9 +70,9 @@ func TestWorkOutlivesTheClient(t *testing.T) {
 		request(c, "GET / HTTP/1.1", "Host: x", "", "")
 		synctest.Wait()
 		_ = c.Close()
-		time.Sleep(3*time.Second - 1)
+		time.Sleep(3*time.Second - time.Nanosecond)
 		s.wantServing(1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		s.wantServing(0)
 		s.end()
 	})
@@ -119,7 +120,7 @@ func TestUploadStalls(t *testing.T) {
 		c := l.Connect()
 		request(c, "POST /upload HTTP/1.1", "Host: x", "Content-Length: 100", "", "")
 		for range 99 {
-			time.Sleep(5*time.Minute - 1)
+			time.Sleep(5*time.Minute - time.Nanosecond)
 			request(c, "x")
 			s.wantServing(1)
 		}

@@ -39,6 +39,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("POST /v1/set", answer(s.set))
 	mux.Handle("POST /v1/down", http.HandlerFunc(s.down))
 	mux.Handle("GET /v1/events", http.HandlerFunc(s.events))
+	mux.Handle("/", answer(unknown))
 	return mux
 }
 
@@ -81,6 +82,10 @@ func decode(r *http.Request, into any) error {
 		return errorf(http.StatusBadRequest, "the request is not what %s takes: %v", r.URL.Path, err)
 	}
 	return nil
+}
+
+func unknown(r *http.Request) (any, error) {
+	return nil, errorf(http.StatusNotFound, "%s %s is unknown to this instance: is it of another version than the command?", r.Method, r.URL.Path)
 }
 
 func (s *Server) status(r *http.Request) (endpoint.Status, error) {

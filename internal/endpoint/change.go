@@ -30,7 +30,7 @@ func (e *Endpoint) Set(changes map[string]string) error {
 		return err
 	}
 	for _, l := range e.listeners {
-		if err := l.Configure(settings.listenerConfig(nil)); err != nil {
+		if err := l.Configure(settings.ListenerConfig(nil)); err != nil {
 			return err
 		}
 	}

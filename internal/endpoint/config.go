@@ -52,7 +52,8 @@ func Defaults() Config {
 	return Config{
 		Settings: Settings{
 			Profile: profiles.BSD,
-			Backlog: backlog.Settings{Backlog: 8, Somaxconn: 4096},
+			// As Linux sets itself on a machine with much memory.
+			Backlog: backlog.Settings{Backlog: 8, Somaxconn: 4096, MaxSynBacklog: 2048, Syncookies: 1},
 		},
 		Dev:   "tcplab0",
 		Links: []Link{{Host: DefaultHost, Addr: addr}},

@@ -112,7 +112,7 @@ func (e *Endpoint) listen(port uint16) (*listener.Listener, error) {
 		}
 		return p, nil
 	}
-	return listener.Listen(open, e.settings.listenerConfig(e.hub.Publish))
+	return listener.Listen(open, e.settings.ListenerConfig(e.hub.Publish))
 }
 
 // serve starts the application.

@@ -26,6 +26,9 @@ type Settings struct {
 	// SYNACKRetries is how often an unanswered SYN-ACK is sent again; nil means
 	// the profile's schedule.
 	SYNACKRetries *int
+	// DeferAccept is for how long a bare final ACK completes nothing
+	// (TCP_DEFER_ACCEPT), for the profiles that know it; zero is off.
+	DeferAccept time.Duration
 	// Accept is how fast the application calls accept.
 	Accept app.Accept
 }
@@ -41,8 +44,11 @@ type setting struct {
 }
 
 var settings = []setting{
+	{"abort-on-overflow", parseAbortOnOverflow, func(s *Settings) string { return strconv.FormatBool(s.Backlog.AbortOnOverflow) }},
 	{"accept", parseAccept, func(s *Settings) string { return s.Accept.String() }},
 	{"backlog", parseBacklog, func(s *Settings) string { return strconv.Itoa(s.Backlog.Backlog) }},
+	{"defer-accept", parseDeferAccept, func(s *Settings) string { return s.DeferAccept.String() }},
+	{"max-syn-backlog", parseMaxSynBacklog, func(s *Settings) string { return strconv.Itoa(s.Backlog.MaxSynBacklog) }},
 	{"profile", parseProfile, func(s *Settings) string {
 		if s.Profile == nil {
 			return ""
@@ -56,6 +62,7 @@ var settings = []setting{
 		}
 		return s.SYNTimeout.String()
 	}},
+	{"syncookies", parseSyncookies, func(s *Settings) string { return strconv.Itoa(s.Backlog.Syncookies) }},
 	{"synack-retries", parseSYNACKRetries, func(s *Settings) string {
 		if s.SYNACKRetries == nil {
 			return asProfile
@@ -105,11 +112,13 @@ func (s Settings) With(changes map[string]string) (Settings, error) {
 	return s, nil
 }
 
-// listenerConfig is what the listener of a port is configured with.
-func (s *Settings) listenerConfig(observer func(listener.Event)) listener.Config {
+// ListenerConfig is what the listener of a port is configured with.
+func (s *Settings) ListenerConfig(observer func(listener.Event)) listener.Config {
+	settings := s.Backlog
+	settings.DeferAccept = profiles.DeferTimeouts(s.DeferAccept)
 	return listener.Config{
 		Profile:       s.Profile,
-		Settings:      s.Backlog,
+		Settings:      settings,
 		SYNTimeout:    s.SYNTimeout,
 		SYNACKRetries: s.SYNACKRetries,
 		Observer:      observer,
@@ -144,11 +153,51 @@ func parseProfile(s *Settings, value string) error {
 }
 
 func parseSomaxconn(s *Settings, value string) error {
+	return parsePositive(&s.Backlog.Somaxconn, value, "net.core.somaxconn")
+}
+
+// parsePositive reads a number of things of which there must be one.
+func parsePositive(target *int, value, sysctl string) error {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 || n > math.MaxInt32 {
-		return fmt.Errorf("give a number from 1 to %d (net.core.somaxconn)", math.MaxInt32)
+		return fmt.Errorf("give a number from 1 to %d (%s)", math.MaxInt32, sysctl)
 	}
-	s.Backlog.Somaxconn = n
+	*target = n
+	return nil
+}
+
+func parseMaxSynBacklog(s *Settings, value string) error {
+	return parsePositive(&s.Backlog.MaxSynBacklog, value, "net.ipv4.tcp_max_syn_backlog")
+}
+
+func parseSyncookies(s *Settings, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 || n > 2 {
+		return fmt.Errorf("give 0 for never, 1 for a full incomplete queue, 2 for always (net.ipv4.tcp_syncookies)")
+	}
+	s.Backlog.Syncookies = n
+	return nil
+}
+
+func parseAbortOnOverflow(s *Settings, value string) error {
+	on, err := strconv.ParseBool(value)
+	if err != nil {
+		return fmt.Errorf("give true or false (net.ipv4.tcp_abort_on_overflow)")
+	}
+	s.Backlog.AbortOnOverflow = on
+	return nil
+}
+
+// maxDeferAccept is the longest TCP_DEFER_ACCEPT: 255 timeouts are counted at
+// most, and nobody waits for them.
+const maxDeferAccept = time.Hour
+
+func parseDeferAccept(s *Settings, value string) error {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < 0 || d > maxDeferAccept {
+		return fmt.Errorf("give a time from 0 to %v, like 3s (TCP_DEFER_ACCEPT)", maxDeferAccept)
+	}
+	s.DeferAccept = d
 	return nil
 }
 
