@@ -20,8 +20,11 @@ const nic tcpip.NICID = 1
 // newNetstack makes a netstack with link as its only interface and addrs as its
 // addresses. Everything that is not on the link is reached through it.
 func newNetstack(link gstack.LinkEndpoint, addrs []netip.Prefix) (*gstack.Stack, error) {
+	// Without duplicate address detection, which would keep the IPv6 address from
+	// use for a second: there is nobody else on the link.
+	v6 := ipv6.NewProtocolWithOptions(ipv6.Options{DADConfigs: gstack.DADConfigurations{DupAddrDetectTransmits: 0}})
 	ns := gstack.New(gstack.Options{
-		NetworkProtocols:   []gstack.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol},
+		NetworkProtocols:   []gstack.NetworkProtocolFactory{ipv4.NewProtocol, v6},
 		TransportProtocols: []gstack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6},
 	})
 	if err := setup(ns, link, addrs); err != nil {

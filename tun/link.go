@@ -29,7 +29,7 @@ func (d *Device) configure(cfg Config) error {
 	if err := d.links.LinkSetTxQLen(link, cfg.QueueLen); err != nil {
 		return fail(fmt.Sprintf("setting queue length %d of interface", cfg.QueueLen), err)
 	}
-	silenceIPv6(d.name, cfg.Host)
+	switchIPv6(d.name, cfg.Host)
 	for _, host := range cfg.Host {
 		addr := &netlink.Addr{IPNet: ipNet(host)}
 		if host.Addr().Is6() {
@@ -45,16 +45,18 @@ func (d *Device) configure(cfg Config) error {
 	return nil
 }
 
-// silenceIPv6 keeps the kernel from talking IPv6 on an interface without an IPv6
-// address (router solicitations, multicast listener reports): nobody listens.
-// Where the switch is missing there is no IPv6, or it talks.
-func silenceIPv6(name string, host []netip.Prefix) {
+// switchIPv6 turns IPv6 on for an interface that gets an IPv6 address, whatever
+// the default for new ones is, and off for one that does not: the kernel would
+// send router solicitations and multicast listener reports, and nobody listens.
+// Where the switch is missing there is no IPv6.
+func switchIPv6(name string, host []netip.Prefix) {
+	disable := "1"
 	for _, addr := range host {
 		if addr.Addr().Is6() {
-			return
+			disable = "0"
 		}
 	}
-	_ = os.WriteFile(filepath.Join("/proc/sys/net/ipv6/conf", name, "disable_ipv6"), []byte("1"), 0)
+	_ = os.WriteFile(filepath.Join("/proc/sys/net/ipv6/conf", name, "disable_ipv6"), []byte(disable), 0)
 }
 
 // goneTimeout bounds how long the kernel may take to remove the interface.

@@ -34,7 +34,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-var server = netip.MustParseAddrPort("192.0.2.2:80")
+var (
+	server  = netip.MustParseAddrPort("192.0.2.2:80")
+	server6 = netip.MustParseAddrPort("[2001:db8:77::2]:80")
+)
 
 // lab is an endpoint in a network namespace of its own.
 type lab struct {
@@ -57,7 +60,7 @@ func up(t *testing.T, change func(*endpoint.Config)) *lab {
 	}
 	l := &lab{T: t, ns: ns}
 	var cancel context.CancelFunc
-	l.ctx, cancel = context.WithTimeout(context.Background(), 3*time.Minute)
+	l.ctx, cancel = context.WithTimeout(context.Background(), 10*time.Minute)
 	if err := ns.Do(func() error { l.Endpoint, err = endpoint.Up(cfg); return err }); err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +102,11 @@ func (l *lab) next(s *events.Subscription) events.Event {
 // connect has k clients connect one after another, each after the verdict on
 // the one before, and returns them.
 func (l *lab) connect(k int) []*netns.Client {
+	l.Helper()
+	return l.connectTo(server, k)
+}
+
+func (l *lab) connectTo(server netip.AddrPort, k int) []*netns.Client {
 	l.Helper()
 	verdicts := l.watch(handshake.SYNAdmitted, handshake.SYNDropped)
 	clients := make([]*netns.Client, k)

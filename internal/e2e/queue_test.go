@@ -1,9 +1,13 @@
 package e2e
 
 import (
+	"errors"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"tcplab/internal/endpoint"
 	"tcplab/internal/netns"
@@ -170,5 +174,34 @@ func TestBacklogChangesLive(t *testing.T) {
 	}
 	if err := late.Wait(l.ctx); err != nil {
 		t.Errorf("the client does not come in when there is room: %v", err)
+	}
+}
+
+// One listener serves both versions of IP: their clients share its queues.
+func TestIPv4AndIPv6ShareTheQueues(t *testing.T) {
+	t.Parallel()
+	l := up(t, acceptOff)
+	clients := append(l.connect(7), l.connectTo(server6, 6)...)
+	for i, c := range clients {
+		if err := c.Wait(l.ctx); err != nil {
+			t.Fatalf("client %d: %v", i+1, err)
+		}
+	}
+	for _, late := range []*netns.Client{l.connect(1)[0], l.connectTo(server6, 1)[0]} {
+		if state, err := late.State(); state != netns.SYNSent {
+			t.Errorf("a client at 13 of 13 is %v (%v), want SYN-SENT", state, err)
+		}
+	}
+}
+
+func TestIPv6Alone(t *testing.T) {
+	t.Parallel()
+	l := up(t, func(cfg *endpoint.Config) { cfg.Links = cfg.Links[1:] })
+	l.run("curl", "-sS", "-g", "-m", "30", "-o", "/dev/null", "http://[2001:db8:77::2]/bytes/10000000")
+	l.run("ping", "-c", "1", "-W", "10", "2001:db8:77::2")
+	l.run("ping", "-c", "1", "-s", "4000", "-W", "10", "2001:db8:77::2")
+	_, err := l.ns.Dial(l.ctx, netip.AddrPortFrom(server6.Addr(), 81))
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("connecting to a closed port: %v, want connection refused", err)
 	}
 }

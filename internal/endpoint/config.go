@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"time"
 
 	"tcplab/internal/app"
@@ -45,10 +46,17 @@ func (l Link) prefix() netip.Prefix { return netip.PrefixFrom(l.Addr, l.Host.Bit
 // TEST-NET-1 (RFC 5737), which no real network uses.
 var DefaultHost = netip.MustParsePrefix("192.0.2.1/24")
 
-// Defaults is an endpoint of bsd's with a backlog of 8, at 192.0.2.2 behind
-// tcplab0, which serves HTTP on port 80.
+// DefaultHost6 is the same for IPv6, in the documentation prefix (RFC 3849).
+var DefaultHost6 = netip.MustParsePrefix("2001:db8:77::1/64")
+
+// Defaults is an endpoint of bsd's with a backlog of 8, at 192.0.2.2 and, where
+// the kernel has IPv6, 2001:db8:77::2 behind tcplab0, which serves HTTP on port
+// 80.
 func Defaults() Config {
-	addr, _ := Neighbour(DefaultHost)
+	links := []Link{defaultLink(DefaultHost)}
+	if HasIPv6() {
+		links = append(links, defaultLink(DefaultHost6))
+	}
 	return Config{
 		Settings: Settings{
 			Profile: profiles.BSD,
@@ -56,11 +64,23 @@ func Defaults() Config {
 			Backlog: backlog.Settings{Backlog: 8, Somaxconn: 4096, MaxSynBacklog: 2048, Syncookies: 1},
 		},
 		Dev:   "tcplab0",
-		Links: []Link{{Host: DefaultHost, Addr: addr}},
+		Links: links,
 		MTU:   1500,
 		Ports: []uint16{80},
 		App:   "http",
 	}
+}
+
+func defaultLink(host netip.Prefix) Link {
+	addr, _ := Neighbour(host) // there is one
+	return Link{Host: host, Addr: addr}
+}
+
+// HasIPv6 reports whether the kernel has IPv6 in the network namespace of the
+// calling thread.
+func HasIPv6() bool {
+	_, err := os.Stat("/proc/thread-self/net/if_inet6")
+	return err == nil
 }
 
 // Neighbour is the address for an endpoint whose host has the given one: the

@@ -31,9 +31,11 @@ func (m *Machine) listen(now time.Duration, s *segment.Segment, out *Output) {
 func (m *Machine) arrive(now time.Duration, s *segment.Segment, out *Output) {
 	m.counters[SYNsReceived]++
 	decision := m.queues.SYN()
-	victim := m.queues.OldestIncomplete()
-	if decision.Verdict == backlog.Evict && victim == nil {
-		decision.Verdict = backlog.Drop // all are parked: established, and not to be taken back
+	var victim *Entry
+	if decision.Verdict == backlog.Evict {
+		if victim = m.queues.OldestIncomplete(); victim == nil {
+			decision.Verdict = backlog.Drop // all are parked: established, and not to be taken back
+		}
 	}
 	switch decision.Verdict {
 	case backlog.Evict:
