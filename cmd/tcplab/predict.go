@@ -15,8 +15,8 @@ func newPredict() *cobra.Command {
 		Short: "Say what would happen to clients, without root and without a device",
 		Long: `Lets clients arrive at a listener in virtual time and says what becomes of each:
 how its SYN is met, what it believes, and what the server has. The listener is
-the one that serves real clients. The clients send their SYNs as Linux does, at
-0, 1, 3, 7, 15, 31 and 63 s, and give up after 127 s.`,
+the one that serves real clients. The clients send their SYNs as Linux does
+since 6.5, at 0, 1, 2, 3, 4, 5, 7, 11, 19, 35 and 67 s, and give up after 131 s.`,
 		Example: `  tcplab predict --profile linux --backlog 8
   tcplab predict --backlog 2 --clients 20 --accept-every 500ms`,
 		Args: noArguments,

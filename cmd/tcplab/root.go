@@ -114,6 +114,7 @@ func newHelp() *cobra.Command {
 			if err != nil || len(rest) > 0 {
 				return unknownCommand(c.Root(), args)
 			}
+			found.InitDefaultHelpFlag()
 			return found.Help()
 		},
 	}

@@ -38,8 +38,7 @@ Names: ` + strings.Join(endpoint.SettingNames(), ", ") + `.`,
 			return err
 		}
 		for i := range status.Listeners {
-			l := &status.Listeners[i]
-			fmt.Fprintf(c.OutOrStdout(), "%v  %s; accept %s\n", l.Addr, l.RuleText(), status.Accept)
+			fmt.Fprintf(c.OutOrStdout(), "%s  %s; accept %s\n", status.AddrsText(i), status.Listeners[i].RuleText(), status.Accept)
 		}
 		return nil
 	}

@@ -17,17 +17,18 @@ import (
 type lab struct {
 	*testing.T
 	*endpoint.Endpoint
-	dev    *tuntest.Device
-	events *events.Subscription
-	ctx    context.Context // bounds every wait
+	dev     *tuntest.Device
+	events  *events.Subscription
+	synacks map[int]segment.Segment // by client
+	ctx     context.Context         // bounds every wait
 }
 
 // up brings an endpoint up with the defaults as change alters them.
 func up(t *testing.T, change func(*endpoint.Config)) *lab {
 	t.Helper()
-	l := &lab{T: t, dev: tuntest.New(1500)}
+	l := &lab{T: t, dev: tuntest.New(1500), synacks: make(map[int]segment.Segment)}
 	cfg := endpoint.Defaults()
-	cfg.Device = l.dev
+	cfg.Device, cfg.Links = l.dev, cfg.Links[:1]
 	if change != nil {
 		change(&cfg)
 	}
@@ -68,8 +69,19 @@ func (l *lab) connect(n int, port uint16) {
 	l.Helper()
 	l.syn(n, port)
 	synack := l.sent(n, segment.SYN|segment.ACK)
+	l.synacks[n] = synack
 	l.inject(&segment.Segment{Tuple: tuple(n, port), Seq: 1001, Ack: synack.Seq + 1, Flags: segment.ACK, Window: 65535})
 	l.await(handshake.Promoted)
+}
+
+// converse sends a byte and waits for its acknowledgment: the TCP behind the
+// listener has the connection then.
+func (l *lab) converse(n int, port uint16) {
+	l.Helper()
+	synack := l.synacks[n]
+	l.inject(&segment.Segment{Tuple: tuple(n, port), Seq: 1001, Ack: synack.Seq + 1, Flags: segment.ACK | segment.PSH, Window: 65535, Payload: []byte("G")})
+	for l.sent(n, segment.ACK).Ack != 1002 {
+	}
 }
 
 func (l *lab) inject(s *segment.Segment) {

@@ -166,15 +166,20 @@ func (e *Endpoint) Subscribe(size int, kinds events.Kinds) *events.Subscription 
 // Wait waits until the endpoint cannot go on, and returns why: somebody removed
 // its interface, for example. It returns nil when ctx ends or Close is called.
 func (e *Endpoint) Wait(ctx context.Context) error {
+	var err error
 	select {
 	case <-ctx.Done():
-		return nil
 	case <-e.closed:
-		return nil
 	case <-e.stack.Done():
-		return fmt.Errorf("the interface %s cannot be read any more, it was removed perhaps: %w", e.config.Dev, e.stack.Err())
+		err = fmt.Errorf("the interface %s cannot be read any more, it was removed perhaps: %w", e.config.Dev, e.stack.Err())
 	case <-e.served:
-		return fmt.Errorf("the application %s has ended: %w", e.config.App, e.serveErr)
+		err = fmt.Errorf("the application %s has ended: %w", e.config.App, e.serveErr)
+	}
+	select {
+	case <-e.closed: // which ends the others too
+		return nil
+	default:
+		return err
 	}
 }
 

@@ -168,6 +168,7 @@ func TestExpiryAtTheTimeThatWasSet(t *testing.T) {
 func TestCloseResetsWhatIsQueued(t *testing.T) {
 	l := up(t, acceptOff)
 	l.connect(1, 80)
+	l.converse(1, 80)
 	l.syn(2, 80)
 	l.await(handshake.SYNAdmitted)
 	if err := l.Close(); err != nil {
@@ -236,7 +237,7 @@ func TestText(t *testing.T) {
 	s := l.Status(1)
 	text := s.Text(s.Started)
 	for _, want := range []string{
-		"tcplab0: 192.0.2.2, host 192.0.2.1/24, mtu 1500, process ", ", up 0s\n",
+		"tcplab0: 192.0.2.2 (host 192.0.2.1/24), mtu 1500, process ", ", up 0s\n",
 		"http, accept off, workers unlimited, work 0s\n",
 		"192.0.2.2:80  bsd: incomplete + completed <= 13, that is 3*8/2+1\nincomplete 0, completed 2; ",
 		"QUEUE      CLIENT       STATE        AGE ",

@@ -34,7 +34,15 @@ func TestSettingsAsText(t *testing.T) {
 		{"synack-retries", "profile", "profile", ""},
 		{"synack-retries", "17", "", "from 0 to 16"},
 		{"synack-retries", "-1", "", "from 0 to 16"},
-		{"nonsense", "1", "", "unknown setting \"nonsense\": there are accept, backlog, profile"},
+		{"max-syn-backlog", "128", "128", ""},
+		{"max-syn-backlog", "0", "", "net.ipv4.tcp_max_syn_backlog"},
+		{"syncookies", "2", "2", ""},
+		{"syncookies", "3", "", "net.ipv4.tcp_syncookies"},
+		{"abort-on-overflow", "true", "true", ""},
+		{"abort-on-overflow", "perhaps", "", "give true or false"},
+		{"defer-accept", "3s", "3s", ""},
+		{"defer-accept", "3", "", "give a time"},
+		{"nonsense", "1", "", "unknown setting \"nonsense\": there are abort-on-overflow, accept, backlog, "},
 	} {
 		s := endpoint.Defaults().Settings
 		err := s.Set(test.name, test.value)

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -11,12 +12,10 @@ import (
 // entry, and the totals.
 func (s *Status) Text(now time.Time) string {
 	var b strings.Builder
-	for _, link := range s.Links {
-		fmt.Fprintf(&b, "%s: %v, host %v, mtu %d, process %d, up %v\n",
-			s.Dev, link.Addr, link.Host, s.MTU, s.PID, now.Sub(s.Started).Round(time.Second))
-	}
+	fmt.Fprintf(&b, "%s: %s, mtu %d, process %d, up %v\n", s.Dev, s.LinksText(), s.MTU, s.PID, now.Sub(s.Started).Round(time.Second))
 	fmt.Fprintf(&b, "%s, accept %s, workers %s, work %v\n", s.App, s.Accept, workersText(s.Workers), time.Duration(s.WorkUS)*time.Microsecond)
 	for i := range s.Listeners {
+		fmt.Fprintf(&b, "\n%s  %s\n", s.AddrsText(i), s.Listeners[i].RuleText())
 		s.Listeners[i].text(&b)
 	}
 	fmt.Fprintf(&b, "\ntotals: %s\n", TotalsText(s.Totals))
@@ -26,8 +25,25 @@ func (s *Status) Text(now time.Time) string {
 	return b.String()
 }
 
+// LinksText is both ends of each link: "192.0.2.2 (host 192.0.2.1/24)".
+func (s *Status) LinksText() string {
+	texts := make([]string, len(s.Links))
+	for i, link := range s.Links {
+		texts[i] = fmt.Sprintf("%v (host %v)", link.Addr, link.Host)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// AddrsText is where listener number i listens: "192.0.2.2:80".
+func (s *Status) AddrsText(i int) string {
+	texts := make([]string, len(s.Links))
+	for n, link := range s.Links {
+		texts[n] = netip.AddrPortFrom(link.Addr, s.Listeners[i].Addr.Port()).String()
+	}
+	return strings.Join(texts, ", ")
+}
+
 func (l *ListenerStatus) text(b *strings.Builder) {
-	fmt.Fprintf(b, "\n%v  %s\n", l.Addr, l.RuleText())
 	fmt.Fprintf(b, "incomplete %d, completed %d; backlog %d, effective %d, somaxconn %d; syn-timeout %s, synack-retries %s\n",
 		l.Incomplete.Length, l.Completed.Length, l.Backlog, l.Effective, l.Somaxconn, l.SYNTimeout, l.SYNACKRetries)
 	if len(l.Incomplete.Entries)+len(l.Completed.Entries) > 0 {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -41,7 +42,7 @@ func start(t *testing.T, change func(*instance.Config)) *process {
 	read, write := io.Pipe()
 	p := &process{T: t, dev: tuntest.New(1500), output: bufio.NewReader(read), ended: make(chan error, 1)}
 	cfg := instance.Config{Config: endpoint.Defaults(), Out: write}
-	cfg.Device = p.dev
+	cfg.Device, cfg.Links = p.dev, cfg.Links[:1]
 	if change != nil {
 		change(&cfg)
 	}
@@ -51,8 +52,10 @@ func start(t *testing.T, change func(*instance.Config)) *process {
 		p.ended <- instance.Run(ctx, cfg)
 		write.Close()
 	}()
+	watchdog := time.AfterFunc(30*time.Second, func() { read.CloseWithError(errors.New("the test takes too long")) })
 	t.Cleanup(func() {
 		cancel()
+		watchdog.Stop()
 		read.Close() // a blocked writer ends
 	})
 	return p
@@ -117,7 +120,7 @@ func TestWhatAnInstanceSays(t *testing.T) {
 	p := start(t, func(c *instance.Config) { c.Backlog.Backlog = 0 })
 	got := p.until("tcplab down")
 	want := `listening on 192.0.2.2:80 (http, accept auto)
-through tcplab0, host 192.0.2.1/24, endpoint 192.0.2.2, mtu 1500
+through tcplab0: 192.0.2.2 (host 192.0.2.1/24), mtu 1500
 bsd: incomplete + completed <= 1, that is 3*0/2+1
 
 to try, in another terminal:
@@ -144,6 +147,7 @@ to try, in another terminal:
 }
 
 func TestSuggestionsFitTheInstance(t *testing.T) {
+	link6 := endpoint.Link{Host: netip.MustParsePrefix("2001:db8::1/64"), Addr: netip.MustParseAddr("2001:db8::2")}
 	for _, test := range []struct {
 		change func(*instance.Config)
 		want   []string
@@ -153,9 +157,8 @@ func TestSuggestionsFitTheInstance(t *testing.T) {
 		{func(c *instance.Config) { c.App, c.Ports = "echo", []uint16{7} }, []string{"  nc 192.0.2.2 7\n"}},
 		{func(c *instance.Config) { c.Dev = "lab1" }, []string{"  tcplab set accept=off --dev lab1\n"}},
 		{func(c *instance.Config) { _ = c.Set("accept", "off") }, []string{"  tcplab accept 1\n"}},
-		{func(c *instance.Config) {
-			c.Links[0] = endpoint.Link{Host: netip.MustParsePrefix("2001:db8::1/64"), Addr: netip.MustParseAddr("2001:db8::2")}
-		}, []string{"  curl http://[2001:db8::2]/\n"}},
+		{func(c *instance.Config) { c.Links = append(c.Links, link6) }, []string{"listening on 192.0.2.2:80, [2001:db8::2]:80 ("}},
+		{func(c *instance.Config) { c.Links = []endpoint.Link{link6} }, []string{"  curl http://[2001:db8::2]/\n"}},
 	} {
 		p := start(t, test.change)
 		banner := p.until("tcplab down")
@@ -241,8 +244,8 @@ func TestSecondInstance(t *testing.T) {
 func TestNobodyReads(t *testing.T) {
 	p := start(t, nil)
 	p.until("tcplab down")
-	for range 100 {
-		p.syn("192.0.2.1:40001")
+	for port := range 100 {
+		p.syn(fmt.Sprintf("192.0.2.1:%d", 1+port))
 	}
 	if _, err := p.client().Status(t.Context(), 1); err != nil {
 		t.Error(err)
@@ -258,8 +261,8 @@ func TestNobodyReads(t *testing.T) {
 func TestLossIsTold(t *testing.T) {
 	p := start(t, func(c *instance.Config) { c.Backlog.Backlog = 1 })
 	p.until("tcplab down")
-	for range 3 * 4096 {
-		p.syn("192.0.2.1:40001") // admitted once, repeated or dropped from then on
+	for port := range 3 * 4096 {
+		p.syn(fmt.Sprintf("192.0.2.1:%d", 1+port))
 	}
 	if _, err := p.client().Status(t.Context(), 1); err != nil { // the device is read in the meantime
 		t.Error(err)
@@ -287,9 +290,9 @@ func TestOutputThatFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := start(t, func(c *instance.Config) { c.Out = &fails{left} })
 			go func() {
-				for range 100 {
+				for port := range uint16(100) {
 					if p.dev.Inject(segment.AppendRequest(nil, &segment.Segment{
-						Tuple: segment.NewTuple(netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.2:80")),
+						Tuple: segment.NewTuple(netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 1+port), netip.MustParseAddrPort("192.0.2.2:80")),
 						Flags: segment.SYN,
 					})) != nil {
 						return

@@ -79,12 +79,10 @@ func (o *output) say(text string, n notice) error {
 // and what to try.
 func (o *output) banner(s endpoint.Status) error {
 	var b strings.Builder
-	for _, l := range s.Listeners {
-		fmt.Fprintf(&b, "listening on %v (%s, accept %s)\n", l.Addr, s.App, s.Accept)
+	for i := range s.Listeners {
+		fmt.Fprintf(&b, "listening on %s (%s, accept %s)\n", s.AddrsText(i), s.App, s.Accept)
 	}
-	for _, link := range s.Links {
-		fmt.Fprintf(&b, "through %s, host %v, endpoint %v, mtu %d\n", s.Dev, link.Host, link.Addr, s.MTU)
-	}
+	fmt.Fprintf(&b, "through %s: %s, mtu %d\n", s.Dev, s.LinksText(), s.MTU)
 	fmt.Fprintf(&b, "%s\n", s.Listeners[0].RuleText())
 	fmt.Fprintf(&b, "\nto try, in another terminal:\n")
 	for _, command := range suggestions(&s) {

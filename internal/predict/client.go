@@ -7,13 +7,16 @@ import (
 	"tcplab/listener/segment"
 )
 
-// synTimes are when a Linux client sends its SYN, from its connect on; it gives
-// up one doubling after the last (tcp_syn_retries = 6; RFC 6298).
+// synTimes are when a Linux client sends its SYN, from its connect on: four times
+// a second apart and then with waits that double (since Linux 6.5,
+// tcp_syn_linear_timeouts = 4, tcp_syn_retries = 6). It gives up one doubling
+// after the last.
 var synTimes = []time.Duration{
-	0, 1 * time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 31 * time.Second, 63 * time.Second,
+	0, 1 * time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second,
+	5 * time.Second, 7 * time.Second, 11 * time.Second, 19 * time.Second, 35 * time.Second, 67 * time.Second,
 }
 
-const synGivesUp = 127 * time.Second
+const synGivesUp = 131 * time.Second
 
 // View is what a client believes of its connection.
 type View string
