@@ -35,6 +35,15 @@ func (c *connection) Failed(error) {
 		delete(c.l.adopted, c.entry)
 		m.AdoptionFailed(c.l.now(), c.entry, out)
 	})
+	c.l.mu.Lock()
+	var out handshake.Output
+	if c.aborted {
+		c.l.machine.Abort(c.entry, &out)
+	}
+	c.l.mu.Unlock()
+	for i := range out.Send {
+		c.l.port.Send(&out.Send[i])
+	}
 }
 
 // Ended takes a connection that its client reset out of the completed queue.

@@ -324,6 +324,22 @@ func TestEstablishedAfterClose(t *testing.T) {
 	}
 }
 
+// An adoption that fails because the listener was closed leaves a client that
+// believes it is connected: it is told.
+func TestAdoptionFailsAfterClose(t *testing.T) {
+	port := &fakePort{adopt: func(listener.Adopted) {}}
+	r := listen(t, 8, port)
+	r.connect(1)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	port.adopted[0].Failed(net.ErrClosed)
+	sent := port.flags()
+	if last := sent[len(sent)-1]; last != segment.RST|segment.ACK {
+		t.Errorf("the client is sent %v, want a RST at the end", sent)
+	}
+}
+
 func TestAcceptContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := listen(t, 8, &fakePort{})

@@ -38,7 +38,7 @@ type bench struct {
 	ctx   context.Context
 }
 
-func newBench(t *testing.T, b int) *bench {
+func newBench(t *testing.T) *bench {
 	t.Helper()
 	dev := tuntest.New(1500)
 	st, err := stack.New(dev, stack.Config{Addrs: []netip.Prefix{subnet}})
@@ -47,7 +47,7 @@ func newBench(t *testing.T, b int) *bench {
 	}
 	open := func(s listener.Segments) (listener.Port, error) { return st.Open(80, s) }
 	l, err := listener.Listen(open, listener.Config{
-		Profile: profiles.BSD, Settings: backlog.Settings{Backlog: b, Somaxconn: 4096, MaxSynBacklog: 2048},
+		Profile: profiles.BSD, Settings: backlog.Settings{Backlog: 8, Somaxconn: 4096, MaxSynBacklog: 2048},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestAdoption(t *testing.T) {
 		{"no timestamps", 5, segment.Options{MSS: 1460, HasMSS: true, SACKPermitted: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := newBench(t, 8)
+			b := newBench(t)
 			p := b.peer(4000, test.seq, test.options)
 			p.connect()
 			p.send(segment.ACK|segment.PSH, "on the final ACK, ")
@@ -184,11 +184,14 @@ func TestAdoption(t *testing.T) {
 
 // A client that resets right behind its final ACK leaves the queue.
 func TestResetBehindFinalACK(t *testing.T) {
-	b := newBench(t, 8)
+	b := newBench(t)
 	p := b.peer(4000, 1000, allOptions)
 	p.connect()
 	p.send(segment.ACK, "")
 	p.send(segment.RST, "")
+	b.eventually("no translation of the connection that was reset", func() bool {
+		return b.stack.Counters()[stack.Adoptions] == 1 && b.stack.Connections() == 0
+	})
 	next := b.peer(4001, 5000, allOptions)
 	next.connect()
 	next.send(segment.ACK|segment.PSH, "next")
@@ -196,7 +199,6 @@ func TestResetBehindFinalACK(t *testing.T) {
 	if got := conn.RemoteAddr().String(); got != next.tuple.Client().String() {
 		t.Errorf("accept returns %s, want the one that did not reset, %v", got, next.tuple.Client())
 	}
-	b.eventually("no translation of the connection that was reset", func() bool { return b.stack.Connections() == 1 })
 }
 
 // eventually waits for a state that is reached by goroutines of others.
@@ -237,7 +239,7 @@ func TestTimeWaitReuse(t *testing.T) {
 		{"older timestamp", func(n uint32) uint32 { return n + 100 }, func(n uint32) uint32 { return n - 500 }, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := newBench(t, 8)
+			b := newBench(t)
 			p := b.peer(4000, 100000, allOptions)
 			p.connect()
 			p.send(segment.ACK, "")
@@ -268,7 +270,7 @@ func TestTimeWaitReuse(t *testing.T) {
 // RFC 5961 section 4: a SYN on an established connection is challenged, in the
 // client's numbers.
 func TestSYNOnEstablished(t *testing.T) {
-	b := newBench(t, 8)
+	b := newBench(t)
 	p := b.peer(4000, 1000, segment.Options{})
 	p.connect()
 	p.send(segment.ACK|segment.PSH, "x")
@@ -289,7 +291,7 @@ func TestSYNOnEstablished(t *testing.T) {
 // Nothing but whole, right TCP segments to the endpoint's own address reaches
 // the listener or netstack.
 func TestFailClosed(t *testing.T) {
-	b := newBench(t, 8)
+	b := newBench(t)
 	good := segment.AppendRequest(nil, &segment.Segment{Tuple: tuple4(4000), Seq: 1, Flags: segment.SYN, Window: 1})
 	change := func(f func(p []byte)) []byte {
 		p := bytes.Clone(good)
@@ -342,7 +344,7 @@ func tuple4(port uint16) segment.Tuple {
 // Closing the listener resets the connections that nobody accepted, and only
 // these; an accepted one goes on.
 func TestListenerClosed(t *testing.T) {
-	b := newBench(t, 8)
+	b := newBench(t)
 	taken := b.peer(4000, 1000, allOptions)
 	taken.connect()
 	taken.send(segment.ACK|segment.PSH, "x")
@@ -366,8 +368,40 @@ func TestListenerClosed(t *testing.T) {
 	late.receive(segment.RST)
 }
 
+// Closing while connections are being adopted resets each of them.
+func TestClosedWhileAdopting(t *testing.T) {
+	for range 20 {
+		b := newBench(t)
+		resets := make(map[segment.Tuple]bool)
+		for port := range uint16(13) {
+			p := b.peer(4000+port, 1000, allOptions)
+			p.connect()
+			p.send(segment.ACK|segment.PSH, "x")
+			resets[p.tuple] = false
+		}
+		if err := b.l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for missing := len(resets); missing > 0; {
+			packet, err := b.dev.Sent(b.ctx)
+			if err != nil {
+				t.Fatalf("%d of %d connections were not reset: %v", missing, len(resets), err)
+			}
+			var s segment.Segment
+			if err := segment.Parse(packet, &s); err != nil {
+				t.Fatalf("the endpoint sent %x: %v", packet, err)
+			}
+			client := s.Tuple.Reverse()
+			if done, ours := resets[client]; ours && !done && s.Flags.Has(segment.RST) {
+				resets[client] = true
+				missing--
+			}
+		}
+	}
+}
+
 func TestDeviceRemoved(t *testing.T) {
-	b := newBench(t, 8)
+	b := newBench(t)
 	if err := b.dev.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -125,9 +127,25 @@ func (s *Stack) abandon(f *flow, err error) {
 	f.end()
 	s.flows.remove(f)
 	s.forget(f)
-	s.counters.add(AdoptionsFailed)
-	s.log.Warn("adoption failed", "connection", f.tuple, "error", err)
+	if !errors.Is(err, net.ErrClosed) {
+		s.counters.add(AdoptionsFailed)
+		s.log.Warn("adoption failed", "connection", f.tuple, "error", err)
+	}
 	adopted.Failed(err)
+}
+
+// unwatchAll ends the time of all adoptions of a port, and returns them.
+func (a *adopter) unwatchAll(p *Port) []*flow {
+	var flows []*flow
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for f := range a.waiting {
+		if f.port == p {
+			delete(a.waiting, f)
+			flows = append(flows, f)
+		}
+	}
+	return flows
 }
 
 // sweep removes translations whose endpoint ended without a word. There are

@@ -63,6 +63,14 @@ type flow struct {
 	hangup   waiter.Entry
 }
 
+// catchUp has netstack process what was delivered to the endpoint before.
+func (f *flow) catchUp() {
+	if ep := f.endpoint.Load(); ep != nil {
+		ep.LockUser()
+		ep.UnlockUser() // works off what was queued while the lock was held
+	}
+}
+
 // endpointState is the TCP state of netstack's endpoint, StateInitial while it
 // is not established.
 func (f *flow) endpointState() tcp.EndpointState {
@@ -131,8 +139,13 @@ func (f *flow) caught(ip *segment.IP) {
 
 // outbound translates a segment of netstack's and reports whether it may leave.
 func (f *flow) outbound(header []byte) bool {
-	if flowState(f.state.Load()) == adopting {
+	switch flowState(f.state.Load()) {
+	case adopting:
 		return false // of the connection that had this tuple before
+	case gone:
+		if f.endpoint.Load() == nil {
+			return false // of an adoption that was given up
+		}
 	}
 	if segment.Flags(header[offFlags]).Has(segment.ACK) {
 		f.rcvNxt.Store(binary.BigEndian.Uint32(header[offAck:]))

@@ -63,7 +63,7 @@ func (s *Stack) inboundTCP(ip *segment.IP) {
 	case f != nil && port != nil && f.shadowed.Load() && port.segments.Owns(tuple):
 		// A newer connection on this tuple is being opened.
 		s.toListener(port, ip)
-	case f != nil && segment.Flags(header[13])&(segment.SYN|segment.ACK|segment.RST) == segment.SYN:
+	case f != nil && segment.Flags(header[offFlags])&(segment.SYN|segment.ACK|segment.RST) == segment.SYN:
 		s.inboundSYN(f, port, ip)
 	case f != nil:
 		f.inbound(ip, header)
@@ -77,6 +77,7 @@ func (s *Stack) inboundTCP(ip *segment.IP) {
 // inboundSYN handles a SYN on the tuple of a connection that netstack has (or
 // had until just now).
 func (s *Stack) inboundSYN(f *flow, port *Port, ip *segment.IP) {
+	f.catchUp() // the client's FIN may stand right before its SYN
 	switch state := f.endpointState(); {
 	case state == tcp.StateInitial:
 		return // a SYN of the handshake being adopted, late

@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"encoding/binary"
+
 	"tcplab/listener/segment"
 )
 
@@ -29,7 +31,7 @@ func (s *Stack) outboundTCP(ip *segment.IP) bool {
 		return false
 	}
 	tuple := segment.TupleOf(ip).Reverse()
-	synACK := segment.Flags(header[13]).Has(segment.SYN | segment.ACK)
+	synACK := segment.Flags(header[offFlags]).Has(segment.SYN | segment.ACK)
 	f := s.flows.get(tuple)
 	switch {
 	case f != nil && synACK:
@@ -37,8 +39,8 @@ func (s *Stack) outboundTCP(ip *segment.IP) bool {
 		return false
 	case f != nil:
 		return f.outbound(header)
-	case s.port(tuple.ServerPort) == nil:
-		return true // a closed port's RST
+	case s.port(tuple.ServerPort) == nil && closedPortsReset(header):
+		return true
 	case synACK:
 		s.counters.add(UnaskedSYNACKs)
 		s.log.Error("netstack sent a SYN-ACK that no adoption asked for", "connection", tuple)
@@ -47,6 +49,14 @@ func (s *Stack) outboundTCP(ip *segment.IP) bool {
 		s.counters.add(UnaskedSegments)
 		return false
 	}
+}
+
+// closedPortsReset reports whether a segment is the RST with which a port that
+// is closed answers: its number is 0, or was the other side's (RFC 9293 section
+// 3.5.2). That of a connection which nobody knows any more is neither.
+func closedPortsReset(header []byte) bool {
+	flags := segment.Flags(header[offFlags])
+	return flags.Has(segment.RST) && (!flags.Has(segment.ACK) || binary.BigEndian.Uint32(header[offSeq:]) == 0)
 }
 
 // write puts a packet on the device. A packet that it does not take is lost, as

@@ -164,6 +164,12 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 		}
 	}
 	s.link.deliver(segment.AppendRequest(nil, &h.SYN))
+	select {
+	case <-p.quit: // closed meanwhile: Close may have missed it
+		s.adopter.unwatch(f)
+		s.abandon(f, net.ErrClosed)
+	default:
+	}
 }
 
 // forget takes a connection that is not established out of netstack.
@@ -250,7 +256,8 @@ func (s *Stack) findEndpoint(tuple segment.Tuple) gstack.TransportEndpoint {
 }
 
 // Close gives the port back: it is closed from now on, and a SYN is answered
-// with RST. Connections that were handed over go on.
+// with RST. Connections that were handed over go on; those whose adoption has
+// not ended yet have failed, with net.ErrClosed.
 func (p *Port) Close() error {
 	err := net.ErrClosed
 	p.once.Do(func() {
@@ -260,8 +267,18 @@ func (p *Port) Close() error {
 		p.s.mu.Unlock()
 		close(p.quit)
 		<-p.done
+		adopting := p.s.adopter.unwatchAll(p)
+		for _, f := range adopting {
+			f.end()
+		}
 		for _, socket := range p.sockets {
-			socket.ep.Close()
+			socket.ep.Close() // with all that it has queued; what it sends for them does not leave
+		}
+		for _, f := range adopting {
+			p.s.flows.remove(f)
+			if adopted := f.settle(); adopted != nil {
+				adopted.Failed(net.ErrClosed)
+			}
 		}
 	})
 	return err

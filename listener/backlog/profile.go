@@ -42,6 +42,10 @@ type Schedule struct {
 	Retransmit []time.Duration
 	// Expire is the time after the first SYN-ACK at which the entry goes.
 	Expire time.Duration
+	// Doubles says that the waits double, and that the entry goes when the one
+	// after the last retransmission is over: more retransmissions, later expiry.
+	// Otherwise Expire is a timer of its own.
+	Doubles bool
 	// ResetOnExpire sends RST|ACK to the client of an expired entry.
 	ResetOnExpire bool
 }
@@ -99,26 +103,25 @@ func (p *Profile) Limits(s Settings) Limits {
 const MaxRetries = 16
 
 // WithRetries is the schedule with n retransmissions: cut, or continued with
-// waits that double. The expiry moves with the last one where it has to.
+// waits that double. The expiry moves with the last one if it depends on it, or
+// has to.
 func (s Schedule) WithRetries(n int) Schedule {
-	const firstWait = time.Second // of a schedule without retransmissions (RFC 6298 section 2.1)
-	times := append([]time.Duration(nil), s.Retransmit[:min(n, len(s.Retransmit))]...)
-	for len(times) < n {
-		at := firstWait
-		if k := len(times); k == 1 {
-			at = 3 * times[0] // the first wait, then twice as long
-		} else if k > 1 {
-			at = times[k-1] + 2*(times[k-1]-times[k-2])
+	last, wait := time.Duration(0), time.Second // RFC 6298 section 2.1
+	var times []time.Duration
+	for k := range n + 1 {
+		if k < len(s.Retransmit) {
+			wait = s.Retransmit[k] - last
+		} else if k > 0 {
+			wait *= 2
 		}
-		times = append(times, at)
+		if k < n {
+			last += wait
+			times = append(times, last)
+		}
 	}
 	s.Retransmit = times
-	if n > 0 && s.Expire <= times[n-1] {
-		last := times[n-1]
-		if n > 1 {
-			last -= times[n-2]
-		}
-		s.Expire = times[n-1] + 2*last
+	if s.Doubles || s.Expire <= last {
+		s.Expire = last + wait
 	}
 	return s
 }

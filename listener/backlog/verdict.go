@@ -67,6 +67,9 @@ type Decision struct {
 	Reason  Reason
 	Have    int
 	Bound   int
+	// Cookie says that a SYN cookie was wanted, whether or not one is sent: the
+	// completed queue may be full, too.
+	Cookie bool
 }
 
 // Words says why, for people: "13 of 13 queued (incomplete 0, completed 13)".

@@ -56,7 +56,6 @@ func (m *Machine) sendCookie(now time.Duration, s *segment.Segment, decision bac
 	}
 	m.sendSYNACK(now, &e, out)
 	m.cookiesUntil = now + cookieAge*cookieMinute
-	m.counters[TCPReqQFullDoCookies]++
 	m.counters[SyncookiesSent]++
 	m.note(now, CookieSent, s.Tuple, out).Decision = decision
 }

@@ -7,17 +7,17 @@ type Counter uint8
 // The counters.
 const (
 	PassiveOpens         Counter = iota // connections that reached the completed queue
-	AttemptFails                        // SYN-RECEIVED entries that went by RST or were given up
+	AttemptFails                        // SYN-RECEIVED entries that went by a RST or a SYN inside the window; not those that expired, as in Linux
 	OutRsts                             // RSTs sent from LISTEN and SYN-RECEIVED
 	ListenOverflows                     // SYNs and final ACKs dropped at a full completed queue
 	ListenDrops                         // all SYNs and final ACKs dropped by the listening socket
 	TCPReqQFullDrop                     // SYNs dropped at a full incomplete queue
-	TCPReqQFullDoCookies                // SYNs answered with a cookie at a full incomplete queue
+	TCPReqQFullDoCookies                // SYNs for which a cookie was wanted
 	SyncookiesSent                      // SYN cookies sent
 	SyncookiesRecv                      // valid SYN cookies that came back
 	SyncookiesFailed                    // ACKs that no valid cookie stands behind
 	EmbryonicRsts                       // entries that went by a RST, or a SYN inside the window
-	TCPTimeouts                         // SYN-ACKs sent again by their timer
+	TCPTimeouts                         // SYN-ACK timers that fired, the last one included
 	TCPSynRetrans                       // SYN-ACKs sent again for whatever reason
 	TCPDeferAcceptDrop                  // bare ACKs dropped while accept is deferred
 	TCPACKSkippedSynRecv                // ACKs of out-of-window segments that the rate limit held back

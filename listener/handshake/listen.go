@@ -37,6 +37,9 @@ func (m *Machine) arrive(now time.Duration, s *segment.Segment, out *Output) {
 			decision.Verdict = backlog.Drop // all are parked: established, and not to be taken back
 		}
 	}
+	if decision.Cookie {
+		m.counters[TCPReqQFullDoCookies]++
+	}
 	switch decision.Verdict {
 	case backlog.Evict:
 		m.drop(victim)

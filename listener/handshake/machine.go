@@ -91,6 +91,7 @@ func (m *Machine) Tick(now time.Duration, limit int, out *Output) {
 		if e == nil || e.Value.deadline > now {
 			return
 		}
+		m.counters[TCPTimeouts]++
 		expire, resend := m.recalculate(e)
 		if expire {
 			m.expire(now, e, out)
@@ -99,7 +100,6 @@ func (m *Machine) Tick(now time.Duration, limit int, out *Output) {
 		m.timers.advance(now, e)
 		m.queues.Retransmitted(e)
 		if resend {
-			m.counters[TCPTimeouts]++
 			m.counters[TCPSynRetrans]++
 			m.sendSYNACK(now, e, out)
 			m.noteEntry(now, Retransmitted, e, e.Since, out)
@@ -136,7 +136,6 @@ func (m *Machine) deferAccept() int {
 // systems; reqsk_timer_handler in Linux).
 func (m *Machine) expire(now time.Duration, e *Entry, out *Output) {
 	m.drop(e)
-	m.counters[AttemptFails]++
 	m.counters[ExpiredEntries]++
 	if m.queues.Profile().Schedule.ResetOnExpire {
 		m.sendReset(e, out)
@@ -194,6 +193,9 @@ func (m *Machine) AdoptionFailed(now time.Duration, e *Entry, out *Output) {
 	m.noteEntry(now, AdoptionFailed, e, e.Since, out)
 	m.unpark(now, out)
 }
+
+// Abort ends a connection of Output.Abort that the TCP behind did not take over.
+func (m *Machine) Abort(e *Entry, out *Output) { m.sendReset(e, out) }
 
 // Close empties both queues. Connections that were handed over are aborted,
 // which sends their clients a RST; half-open entries go as the profile says.

@@ -107,7 +107,7 @@ func (n *naive) segment(now time.Duration, s *segment.Segment) {
 
 // synReceived handles a segment of a half-open entry. RFC 9293 has the checks in
 // the order sequence, RST, SYN, ACK; like Linux, the same SYN and a bad
-// acknowledgment come before.
+// acknowledgment without RST come before.
 func (n *naive) synReceived(now time.Duration, e *naiveEntry, s *segment.Segment) {
 	syn, ack, rst := s.Flags.Has(segment.SYN), s.Flags.Has(segment.ACK), s.Flags.Has(segment.RST)
 	both := e.options.HasTimestamps && s.Options.HasTimestamps
@@ -119,10 +119,8 @@ func (n *naive) synReceived(now time.Duration, e *naiveEntry, s *segment.Segment
 		n.synAck(now, e)
 		n.say(handshake.SYNRepeated, e)
 
-	case ack && s.Ack != e.iss+1: // SND.UNA < SEG.ACK =< SND.NXT has one solution
-		if !rst {
-			n.reset(e.tuple, s.Ack)
-		}
+	case ack && !rst && s.Ack != e.iss+1: // SND.UNA < SEG.ACK =< SND.NXT has one solution
+		n.reset(e.tuple, s.Ack)
 
 	case old || !acceptable(s, expected, promiseTo(e.tuple).Window):
 		if !rst {

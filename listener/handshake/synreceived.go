@@ -25,8 +25,9 @@ func (m *Machine) synReceived(now time.Duration, e *Entry, s *segment.Segment, o
 		return
 	}
 
-	// An acknowledgment of something that we did not send.
-	if s.Flags.Has(segment.ACK) && s.Ack != c.ISS+1 {
+	// An acknowledgment of something that we did not send. A RST is looked at
+	// first, whatever it acknowledges (RFC 9293 section 3.10.7.4).
+	if s.Flags.Has(segment.ACK) && !s.Flags.Has(segment.RST) && s.Ack != c.ISS+1 {
 		m.refuse(s, out)
 		return
 	}

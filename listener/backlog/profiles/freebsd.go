@@ -56,7 +56,7 @@ func atSyncache(c backlog.Counts, l backlog.Limits) backlog.Decision {
 	if d.Have >= d.Bound {
 		d.Reason = backlog.IncompleteFull
 		if d.Verdict = backlog.Evict; l.Syncookies > 0 {
-			d.Verdict = backlog.Cookie
+			d.Verdict, d.Cookie = backlog.Cookie, true
 		}
 	}
 	return d

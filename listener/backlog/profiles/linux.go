@@ -47,17 +47,18 @@ var Linux = &backlog.Profile{
 // atConnRequest decides in the order of tcp_conn_request.
 func atConnRequest(c backlog.Counts, l backlog.Limits) backlog.Decision {
 	incompleteFull := c.Incomplete > l.Effective
-	if incompleteFull && l.Syncookies == 0 {
+	cookie := l.Syncookies == 2 || incompleteFull
+	if cookie && l.Syncookies == 0 {
 		return backlog.Decision{Verdict: backlog.Drop, Reason: backlog.IncompleteFull, Have: c.Incomplete, Bound: bPlus1(l)}
 	}
 	if c.Completed > l.Effective {
-		return backlog.Decision{Verdict: backlog.Drop, Reason: backlog.CompletedFull, Have: c.Completed, Bound: bPlus1(l)}
+		return backlog.Decision{Verdict: backlog.Drop, Reason: backlog.CompletedFull, Have: c.Completed, Bound: bPlus1(l), Cookie: cookie}
 	}
 	switch {
 	case l.Syncookies == 2:
-		return backlog.Decision{Verdict: backlog.Cookie, Reason: backlog.AlwaysCookies, Have: c.Incomplete}
+		return backlog.Decision{Verdict: backlog.Cookie, Reason: backlog.AlwaysCookies, Have: c.Incomplete, Cookie: true}
 	case incompleteFull:
-		return backlog.Decision{Verdict: backlog.Cookie, Reason: backlog.IncompleteFull, Have: c.Incomplete, Bound: bPlus1(l)}
+		return backlog.Decision{Verdict: backlog.Cookie, Reason: backlog.IncompleteFull, Have: c.Incomplete, Bound: bPlus1(l), Cookie: true}
 	case l.Syncookies == 0 && c.Incomplete >= unproven(l):
 		return backlog.Decision{Verdict: backlog.Drop, Reason: backlog.KeptForProven, Have: c.Incomplete, Bound: unproven(l)}
 	}
@@ -160,10 +161,10 @@ func youngRule(c backlog.Counts, l backlog.Limits, synQueue int) backlog.Decisio
 		return d
 	}
 	if c.Completed > l.Effective && c.Young > 1 {
-		return backlog.Decision{Verdict: backlog.Drop, Reason: backlog.CompletedFull, Have: c.Completed, Bound: bPlus1(l)}
+		return backlog.Decision{Verdict: backlog.Drop, Reason: backlog.CompletedFull, Have: c.Completed, Bound: bPlus1(l), Cookie: full}
 	}
 	if full {
-		d.Verdict, d.Reason = backlog.Cookie, backlog.IncompleteFull
+		d.Verdict, d.Reason, d.Cookie = backlog.Cookie, backlog.IncompleteFull, true
 	}
 	return d
 }

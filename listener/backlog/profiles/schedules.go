@@ -18,7 +18,7 @@ var berkeleySchedule = backlog.Schedule{
 // doubling is a schedule of n retransmissions whose waits double from first on;
 // the entry goes silently when the wait after the last one is over.
 func doubling(first time.Duration, n int) backlog.Schedule {
-	var s backlog.Schedule
+	s := backlog.Schedule{Doubles: true}
 	wait, at := first, time.Duration(0)
 	for range n {
 		at += wait
@@ -31,6 +31,6 @@ func doubling(first time.Duration, n int) backlog.Schedule {
 
 // until is the schedule with another time of expiry.
 func until(s backlog.Schedule, expire time.Duration) backlog.Schedule {
-	s.Expire = expire
+	s.Expire, s.Doubles = expire, false
 	return s
 }
