@@ -50,18 +50,16 @@ chosen profile does, and says why.`,
 		Example: `  sudo tcplab up --backlog 8
   curl http://192.0.2.2/
   tcplab status`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error {
-			return unknownCommand(c, args)
-		},
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		Args:                       cobra.ArbitraryArgs,
+		RunE:                       unknownCommand,
 		SuggestionsMinimumDistance: 2,
 	}
 	root.SetFlagErrorFunc(badFlag)
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(newUp(), newStatus(), newAccept(), newSet(), newDown(), newDoctor(),
-		newProfiles(), newPredict(), newTable(), newVersion())
+		newProfiles(), newPredict(), newTable(), newCompare(), newVersion())
 	return root
 }
 

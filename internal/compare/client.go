@@ -107,10 +107,10 @@ func (c *client) options(s *Send) (area []byte, hasTS bool) {
 		hasTS = true
 	}
 	for _, o := range given {
-		switch {
-		case o.Kind == rawOption:
+		switch o.Kind {
+		case rawOption:
 			area = append(area, o.Data...)
-		case o.Kind == segment.OptionNop || o.Kind == segment.OptionEnd:
+		case segment.OptionNop, segment.OptionEnd:
 			area = append(area, o.Kind)
 		default:
 			data := append([]byte(nil), o.Data...)

@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -12,7 +11,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Every exchange, against the host's kernel and against the profile linux.
 func TestExchanges(t *testing.T) {
-	exchanges, known, err := ReadDir(os.DirFS("exchanges"))
+	exchanges, known, err := ReadDir(Builtin())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,6 @@
 //
 // A transcript has a line a segment of the server's, in tcpdump's manner, with
 // numbers relative to both initial sequence numbers and the time as a class:
-// the point of the retransmission schedule that is nearest. Behind it stand the
-// kernel's counters that moved.
+// the point of the retransmission schedule that is nearest. Behind it stand what
+// accept returned and the kernel's counters that moved.
 package compare

@@ -66,13 +66,16 @@ func (s *kernelServer) listen(settings map[string]int) error {
 
 func (s *kernelServer) setBacklog(n int) error { return s.listener.SetBacklog(n) }
 
-func (s *kernelServer) accept() error {
-	fd, err := s.listener.Accept()
+func (s *kernelServer) accept() (netip.AddrPort, error) {
+	fd, peer, err := s.listener.Accept()
+	if errors.Is(err, unix.EAGAIN) {
+		return peer, errNothing
+	}
 	if err != nil {
-		return fmt.Errorf("kernel: accept: %w", err)
+		return peer, fmt.Errorf("accept: %w", err)
 	}
 	s.accepted = append(s.accepted, fd)
-	return nil
+	return peer, nil
 }
 
 func (s *kernelServer) finish() error {

@@ -111,18 +111,22 @@ func (s *ourServer) setBacklog(n int) error {
 	return s.listener.Configure(cfg)
 }
 
-// acceptTimeout bounds an accept in an exchange; a connection is there already.
+// acceptTimeout bounds how long the adoption of a connection in the completed
+// queue may take.
 const acceptTimeout = 10 * time.Second
 
-func (s *ourServer) accept() error {
+func (s *ourServer) accept() (netip.AddrPort, error) {
+	if counts, _, _ := s.listener.Counts(); counts.Completed == 0 {
+		return netip.AddrPort{}, errNothing
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), acceptTimeout)
 	defer cancel()
 	conn, err := s.listener.AcceptContext(ctx)
 	if err != nil {
-		return fmt.Errorf("tcplab: %w", err)
+		return netip.AddrPort{}, err
 	}
 	s.accepted = append(s.accepted, conn)
-	return nil
+	return conn.RemoteAddr().(*net.TCPAddr).AddrPort(), nil
 }
 
 func (s *ourServer) finish() error {

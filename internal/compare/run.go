@@ -55,6 +55,7 @@ type player struct {
 	server    server
 	settings  map[string]int
 	listening bool
+	accepts   []string          // what accept returned, a line each
 	before    map[string]uint64 // counters at listen
 	lastCount map[string]uint64 // counters before the listening socket was closed
 
@@ -85,7 +86,7 @@ func (p *player) step(ctx context.Context, do Action) error {
 	case Wait:
 		return pause(ctx, do.For)
 	case Accept:
-		return p.server.accept()
+		return p.accept()
 	case Finish:
 		return p.server.finish()
 	case Close:
@@ -98,6 +99,26 @@ func (p *player) step(ctx context.Context, do Action) error {
 		return p.send(ctx, &do)
 	}
 	return fmt.Errorf("unknown step %T", do)
+}
+
+// accept takes a connection and writes down whose it was.
+func (p *player) accept() error {
+	peer, err := p.server.accept()
+	if errors.Is(err, errNothing) {
+		p.accepts = append(p.accepts, "accept: nothing there")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for letter, r := range p.clients {
+		if r.tuple.Client() == peer {
+			p.accepts = append(p.accepts, fmt.Sprintf("accept: %c", letter))
+		}
+	}
+	return nil
 }
 
 // pause waits while what comes is noted.
@@ -206,5 +227,6 @@ func (p *player) transcript() (*Transcript, error) {
 	for _, letter := range slices.Sorted(maps.Keys(p.clients)) {
 		t.Lines = append(t.Lines, p.clients[letter].lines...)
 	}
+	t.Lines = append(t.Lines, p.accepts...)
 	return t, nil
 }

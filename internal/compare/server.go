@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 )
@@ -17,8 +18,9 @@ type server interface {
 	listen(settings map[string]int) error
 	// setBacklog is a second listen(2).
 	setBacklog(n int) error
-	// accept takes a connection, finish closes the first one taken.
-	accept() error
+	// accept takes a connection, if there is one, and says whose it is; finish
+	// closes the first one taken.
+	accept() (peer netip.AddrPort, err error)
 	finish() error
 	closeListener() error
 	// counters are the counters by the kernel's names.
@@ -30,6 +32,9 @@ type server interface {
 	// close removes everything.
 	close() error
 }
+
+// errNothing is what accept finds in an empty queue.
+var errNothing = errors.New("nothing to accept")
 
 // newServer makes one of the two servers.
 func newServer(kind Kind) (server, error) {

@@ -150,13 +150,18 @@ func (c *Client) LocalAddr() (netip.AddrPort, error) {
 		name, err = unix.Getsockname(fd)
 		return err
 	})
+	return addrPort(name), err
+}
+
+// addrPort is a socket's address; the zero AddrPort if it is none of TCP's.
+func addrPort(name unix.Sockaddr) netip.AddrPort {
 	switch a := name.(type) {
 	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port)), err
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
 	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port)), err
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port))
 	}
-	return netip.AddrPort{}, err
+	return netip.AddrPort{}
 }
 
 // Conn makes a net.Conn of a connected client, which is closed as a Client.

@@ -44,10 +44,14 @@ func (n *Namespace) Listen(addr netip.AddrPort, backlog int, options ...func(fd 
 // SetBacklog calls listen(2) again.
 func (l *Listener) SetBacklog(backlog int) error { return unix.Listen(l.fd, backlog) }
 
-// Accept takes a connection, if there is one, and returns its descriptor.
-func (l *Listener) Accept() (int, error) {
-	fd, _, err := unix.Accept4(l.fd, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
-	return fd, err
+// Accept takes a connection and returns its descriptor and its client. With none
+// there, the error is unix.EAGAIN.
+func (l *Listener) Accept() (fd int, client netip.AddrPort, err error) {
+	fd, name, err := unix.Accept4(l.fd, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+	if err != nil {
+		return -1, netip.AddrPort{}, err
+	}
+	return fd, addrPort(name), nil
 }
 
 // Close closes the listening socket.

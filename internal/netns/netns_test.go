@@ -145,7 +145,7 @@ func TestClientReset(t *testing.T) {
 	if err := c.Wait(patience(t)); err != nil {
 		t.Fatal(err)
 	}
-	fd, err := l.Accept()
+	fd, _, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
