@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,7 +197,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 // removed again.
 func TestErrorHalfWayUndoesEverything(t *testing.T) {
 	n := namespace(t)
-	twice := append(subnet, subnet...)
+	twice := slices.Concat(subnet, subnet)
 	err := n.Do(func() error { _, err := Create(Config{Name: "lab0", Host: twice}); return err })
 	var tunErr *Error
 	if !errors.As(err, &tunErr) || tunErr.Name != "lab0" {

@@ -27,10 +27,10 @@ func (e *Error) Error() string {
 // Unwrap is what happened.
 func (e *Error) Unwrap() error { return e.Err }
 
-// ErrExists: the name of the interface is taken.
+// ErrExists means that the name of the interface is taken.
 var ErrExists = errors.New("an interface of this name exists already")
 
-// ErrRouted: an address or its subnet is somebody else's.
+// ErrRouted means that an address or its subnet is somebody else's.
 var ErrRouted = errors.New("the address is in use")
 
 // What to do, by cause.

@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",
 		Cmds:  commands,
-		Setup: func(e *testscript.Env) error { e.Setenv("TCPLAB_RUN_DIR", e.Getenv("WORK")+"/run"); return nil },
+		Setup: setup,
 	})
 }
 
@@ -48,10 +48,19 @@ func TestScriptsInNamespaces(t *testing.T) {
 	})
 }
 
+// setup has a script's instances be found in its own directory.
+func setup(e *testscript.Env) error {
+	e.Setenv("TCPLAB_RUN_DIR", e.Getenv("WORK")+"/run")
+	e.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each run otherwise
+	return nil
+}
+
 // inNamespaces makes the namespaces of a script.
 func inNamespaces(e *testscript.Env) error {
+	if err := setup(e); err != nil {
+		return err
+	}
 	work := e.Getenv("WORK")
-	e.Setenv("TCPLAB_RUN_DIR", work+"/run")
 	e.Setenv("PATH", work+"/bin:"+e.Getenv("PATH"))
 	if err := os.Mkdir(work+"/bin", 0o755); err != nil {
 		return err

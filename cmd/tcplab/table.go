@@ -49,7 +49,7 @@ Prints measured/published, and exits with 1 if a cell is not what it should be.`
 			err = t.WriteText(c.OutOrStdout())
 		}
 		if n := t.Differences(); err == nil && n > 0 {
-			err = fmt.Errorf("%d cells are not what they should be, they are marked with !", n)
+			err = fmt.Errorf("%d cells, marked with !, are not what they should be", n)
 		}
 		return err
 	}

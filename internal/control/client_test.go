@@ -34,7 +34,7 @@ func TestNobodyRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer elsewhere.Close()
+	defer func() { _ = elsewhere.Close() }()
 	check("there are 1 in other namespaces")
 }
 

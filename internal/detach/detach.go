@@ -45,7 +45,7 @@ func Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("detaching: %w", err)
 	}
-	defer read.Close()
+	defer func() { _ = read.Close() }()
 	child := exec.Command("/proc/self/exe", os.Args[1:]...)
 	child.Args[0] = os.Args[0]
 	child.Env = append(os.Environ(), variable+"=1")
@@ -75,7 +75,7 @@ func Ready() error {
 	if err != nil {
 		return fmt.Errorf("detaching: %w", err)
 	}
-	defer null.Close()
+	defer func() { _ = null.Close() }()
 	for fd := range readyFD {
 		if err := unix.Dup3(int(null.Fd()), fd, 0); err != nil {
 			return fmt.Errorf("detaching: %w", err)

@@ -45,7 +45,7 @@ func TestCurlGetsThePage(t *testing.T) {
 // ab twice in a row: the second run reuses ports whose connections are in
 // TIME-WAIT.
 func TestApacheBench(t *testing.T) {
-	l := up(t, func(cfg *endpoint.Config) { cfg.Settings.Backlog.Backlog = 128 })
+	l := up(t, func(cfg *endpoint.Config) { cfg.Backlog.Backlog = 128 })
 	for range 2 {
 		out := l.run("ab", "-q", "-n", "20000", "-c", "100", "http://192.0.2.2/")
 		for _, want := range []string{`Complete requests:\s+20000\n`, `Failed requests:\s+0\n`} {

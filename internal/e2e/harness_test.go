@@ -66,7 +66,7 @@ func up(t *testing.T, change func(*endpoint.Config)) *lab {
 	}
 	t.Cleanup(func() {
 		cancel()
-		if err := l.Endpoint.Close(); err != nil {
+		if err := l.Close(); err != nil {
 			t.Errorf("closing the endpoint: %v", err)
 		}
 		if err := ns.Close(); err != nil {

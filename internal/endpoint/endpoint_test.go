@@ -200,7 +200,7 @@ func TestWait(t *testing.T) {
 	})
 	t.Run("for Close", func(t *testing.T) {
 		l := up(t, nil)
-		go l.Close()
+		go func() { _ = l.Close() }()
 		if err := l.Wait(l.ctx); err != nil {
 			t.Error(err)
 		}

@@ -50,13 +50,13 @@ func start(t *testing.T, change func(*instance.Config)) *process {
 	p.end = cancel
 	go func() {
 		p.ended <- instance.Run(ctx, cfg)
-		write.Close()
+		_ = write.Close()
 	}()
 	watchdog := time.AfterFunc(30*time.Second, func() { read.CloseWithError(errors.New("the test takes too long")) })
 	t.Cleanup(func() {
 		cancel()
 		watchdog.Stop()
-		read.Close() // a blocked writer ends
+		_ = read.Close() // a blocked writer ends
 	})
 	return p
 }
@@ -214,7 +214,7 @@ func TestJSONLines(t *testing.T) {
 func TestDown(t *testing.T) {
 	p := start(t, nil)
 	p.until("tcplab down")
-	go io.Copy(io.Discard, p.output)
+	go func() { _, _ = io.Copy(io.Discard, p.output) }()
 	stopped, err := p.client().Down(t.Context())
 	if err != nil || stopped.Error != "" || stopped.Totals == nil {
 		t.Errorf("%+v, %v", stopped, err)
@@ -254,7 +254,7 @@ func TestNobodyReads(t *testing.T) {
 	if err := p.result(); err != nil {
 		t.Error(err)
 	}
-	p.output.Discard(1 << 20) // lets the writer go
+	_, _ = p.output.Discard(1 << 20) // lets the writer go
 }
 
 // What was lost while nobody read is told to who reads again.

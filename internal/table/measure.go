@@ -28,7 +28,7 @@ func measureProfile(ctx context.Context, profile *backlog.Profile, b int) (n int
 	}
 	defer func() { err = errors.Join(err, ns.Close()) }()
 	cfg := endpoint.Defaults()
-	cfg.Profile, cfg.Settings.Backlog.Backlog, cfg.Accept = profile, b, app.Off
+	cfg.Profile, cfg.Backlog.Backlog, cfg.Accept = profile, b, app.Off
 	var e *endpoint.Endpoint
 	if err := ns.Do(func() (err error) { e, err = endpoint.Up(cfg); return err }); err != nil {
 		return 0, err
@@ -92,7 +92,8 @@ func getsThrough(ctx context.Context, c *netns.Client) (bool, error) {
 	waiting, cancel := context.WithCancel(ctx)
 	defer func() {
 		cancel()
-		<-connected
+		for range connected { // until it is closed
+		}
 	}()
 	go func() {
 		defer close(connected)
