@@ -16,6 +16,7 @@ type Snapshot struct {
 	Backlog    int               `json:"backlog"`
 	Effective  int               `json:"effective_backlog"`
 	Somaxconn  int               `json:"somaxconn"`
+	Capacity   backlog.Capacity  `json:"capacity"`
 	Counts     backlog.Counts    `json:"counts"`
 	Incomplete []Queued          `json:"incomplete"`
 	Completed  []Queued          `json:"completed"`
@@ -44,23 +45,21 @@ func (l *Listener) Snapshot(limit int) Snapshot {
 		Backlog:    limits.Backlog,
 		Effective:  limits.Effective,
 		Somaxconn:  limits.Somaxconn,
+		Capacity:   profile.Capacity(limits),
 		Counts:     counts,
 		Incomplete: []Queued{},
 		Completed:  []Queued{},
 		Counters:   l.machine.Counters().Map(),
 	}
-	l.machine.Each(func(e *handshake.Entry) bool {
+	l.machine.Oldest(limit, func(e *handshake.Entry) {
 		list := &s.Incomplete
 		if e.Place() == backlog.Completed {
 			list = &s.Completed
 		}
-		if len(*list) < limit {
-			*list = append(*list, Queued{
-				Client: e.Value.Tuple.Client(), State: e.Place(),
-				Age: now - e.Since, Retransmits: e.Retransmits(),
-			})
-		}
-		return true
+		*list = append(*list, Queued{
+			Client: e.Value.Tuple.Client(), State: e.Place(),
+			Age: now - e.Since, Retransmits: e.Retransmits(),
+		})
 	})
 	return s
 }

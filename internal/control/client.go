@@ -77,7 +77,16 @@ func (c *Client) Down(ctx context.Context) (Stopped, error) {
 // events.ParseKinds) as they come, until each returns an error, which Events
 // returns, or ctx ends. It returns nil when the instance ends.
 func (c *Client) Events(ctx context.Context, kinds string, each func(*events.Record) error) error {
-	query := url.Values{"kinds": {kinds}}
+	return c.stream(ctx, url.Values{"kinds": {kinds}}, each)
+}
+
+// Newest is Events for somebody who looks only now and then: of all that come in
+// the time of every, it gets the last keep ones, and how many were lost.
+func (c *Client) Newest(ctx context.Context, keep int, every time.Duration, each func(*events.Record) error) error {
+	return c.stream(ctx, url.Values{"keep": {strconv.Itoa(keep)}, "every": {every.String()}}, each)
+}
+
+func (c *Client) stream(ctx context.Context, query url.Values, each func(*events.Record) error) error {
 	response, err := c.send(ctx, http.MethodGet, "/v1/events?"+query.Encode(), nil)
 	if err != nil {
 		return c.explain(ctx, err)

@@ -4,7 +4,8 @@
 //	GET  /v1/status?limit=N     endpoint.Status
 //	POST /v1/accept {"n": 3}    endpoint.Taken
 //	POST /v1/set {"name": …}    endpoint.Status
-//	GET  /v1/events?kinds=…     events.Record, one a line, until somebody ends it
+//	GET  /v1/events?kinds=…     events.Record, one a line, until somebody ends it;
+//	                            &keep=N&every=D: the newest N, each D
 //	POST /v1/down               Stopped, when the endpoint and the socket are gone
 //
 // What fails is answered with a status of 400 or more and {"error": "…"}.

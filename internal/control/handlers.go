@@ -15,6 +15,7 @@ import (
 const (
 	maxBody    = 64 << 10 // bytes of a request
 	streamRing = 4096     // events that wait for a client
+	maxEvery   = 10 * time.Second
 )
 
 // acceptRequest is the body of POST /v1/accept.
@@ -140,7 +141,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	subscription := s.instance.Subscribe(streamRing, kinds)
+	keep, every, err := pace(r)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	subscription := s.instance.Subscribe(keep, kinds)
 	defer subscription.Close()
 
 	out := &stream{w, http.NewResponseController(w)}
@@ -150,7 +156,24 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	if out.Flush() != nil {
 		return
 	}
-	_ = events.Copy(r.Context(), out, subscription, events.JSON) // nobody is left to tell
+	_ = events.CopyEvery(r.Context(), out, subscription, events.JSON, every) // nobody is left to tell
+}
+
+// pace reads how a client wants its events: the newest keep of them, told every
+// so often. By default that is a long queue, told at once.
+func pace(r *http.Request) (keep int, every time.Duration, err error) {
+	keep = streamRing
+	if text := r.FormValue("keep"); text != "" {
+		if keep, err = strconv.Atoi(text); err != nil || keep < 1 || keep > streamRing {
+			return 0, 0, errorf(http.StatusBadRequest, "keep %q: give how many events wait for you, 1 to %d", text, streamRing)
+		}
+	}
+	if text := r.FormValue("every"); text != "" {
+		if every, err = time.ParseDuration(text); err != nil || every < 0 || every > maxEvery {
+			return 0, 0, errorf(http.StatusBadRequest, "every %q: give a time from 0 to %v", text, maxEvery)
+		}
+	}
+	return keep, every, nil
 }
 
 // stream is an answer without an end. A client that does not read for a while

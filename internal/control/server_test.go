@@ -130,6 +130,8 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		{"GET", "/v1/status?limit=-1", nil, 400, `limit "-1"`},
 		{"GET", "/v1/status?limit=x", nil, 400, `limit "x"`},
 		{"GET", "/v1/events?kinds=x", nil, 400, `unknown kind of event "x"`},
+		{"GET", "/v1/events?keep=0", nil, 400, `keep "0": give how many events wait for you, 1 to 4096`},
+		{"GET", "/v1/events?every=1h", nil, 400, `every "1h": give a time from 0 to 10s`},
 		{"POST", "/v1/accept", nil, 400, "not what /v1/accept takes"},
 		{"POST", "/v1/accept", "three", 400, "not what /v1/accept takes"},
 		{"POST", "/v1/accept", map[string]int{"m": 3}, 400, "unknown field"},
@@ -199,6 +201,33 @@ func TestEventsAreStreamed(t *testing.T) {
 	instance.publish(handshake.Expired)
 	if kind := <-got; kind != "expired" {
 		t.Errorf("got %s, want expired", kind)
+	}
+	instance.hub.Close()
+	if err := server.Close(Stopped{}); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("the stream ended with %v", err)
+	}
+}
+
+// Whoever looks now and then gets the newest events and the number of the others.
+func TestNewestEvents(t *testing.T) {
+	server, client, instance := serve(t)
+	told := make(chan uint64, 100)
+	ended := make(chan error)
+	go func() {
+		ended <- client.Newest(t.Context(), 2, time.Millisecond, func(r *events.Record) error {
+			told <- 1 + r.Lost
+			return nil
+		})
+	}()
+	instance.asked(t, "subscribe")
+	for range 50 {
+		instance.publish(handshake.SYNDropped)
+	}
+	for sum := uint64(0); sum < 50; {
+		sum += <-told
 	}
 	instance.hub.Close()
 	if err := server.Close(Stopped{}); err != nil {

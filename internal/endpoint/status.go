@@ -45,6 +45,8 @@ type ListenerStatus struct {
 	Backlog   int            `json:"backlog"` // as given to listen(2)
 	Effective int            `json:"effective_backlog"`
 	Somaxconn int            `json:"somaxconn"`
+	// Capacity is how many entries the queues hold; -1 is no bound.
+	Capacity backlog.Capacity `json:"capacity"`
 
 	SYNTimeout    string `json:"syn_timeout"`    // a time, or "profile"
 	SYNACKRetries string `json:"synack_retries"` // a number, or "profile"
@@ -120,6 +122,7 @@ func listenerStatus(s listener.Snapshot, settings *Settings) ListenerStatus {
 		Backlog:       s.Backlog,
 		Effective:     s.Effective,
 		Somaxconn:     s.Somaxconn,
+		Capacity:      s.Capacity,
 		SYNTimeout:    settings.Get("syn-timeout"),
 		SYNACKRetries: settings.Get("synack-retries"),
 		Incomplete:    queueStatus(s.Counts.Incomplete, s.Incomplete),

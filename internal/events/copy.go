@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"time"
 )
 
 // Writer takes lines, and is flushed when no further event waits.
@@ -42,12 +43,7 @@ func Copy(ctx context.Context, w Writer, s *Subscription, format Format) error {
 		if err != nil {
 			return err
 		}
-		record := NewRecord(&e)
-		line, err := format(&record)
-		if err != nil {
-			return err
-		}
-		if _, err := w.Write(line); err != nil {
+		if err := write(w, &e, format); err != nil {
 			return err
 		}
 		if s.Waiting() == 0 {
@@ -56,4 +52,43 @@ func Copy(ctx context.Context, w Writer, s *Subscription, format Format) error {
 			}
 		}
 	}
+}
+
+// CopyEvery is Copy for a reader that looks only now and then: it writes what
+// waits, and then nothing for the time of every. With a small subscription that
+// is the newest events, and little work however many there are.
+func CopyEvery(ctx context.Context, w Writer, s *Subscription, format Format, every time.Duration) error {
+	for {
+		e, err := s.Next(ctx)
+		for left := s.Waiting(); err == nil; left-- {
+			if err = write(w, &e, format); err != nil || left == 0 {
+				break
+			}
+			e, err = s.Next(ctx)
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return w.Flush()
+		case err != nil:
+			return err
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(every):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// write writes an event as a line.
+func write(w io.Writer, e *Event, format Format) error {
+	record := NewRecord(e)
+	line, err := format(&record)
+	if err == nil {
+		_, err = w.Write(line)
+	}
+	return err
 }

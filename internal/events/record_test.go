@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tcplab/internal/events"
@@ -157,4 +158,42 @@ func TestCopyStopsAtAnError(t *testing.T) {
 	if err := events.Copy(ctx, &sink{}, s, events.JSON); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want that of the context", err)
 	}
+}
+
+// Each look takes what waits, the newest events, and no more until the next.
+func TestCopyEvery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const every = time.Second
+		var hub events.Hub
+		s := hub.Subscribe(2, 0)
+		var out sink
+		var told uint64 // shown and lost together
+		done := make(chan error)
+		go func() { done <- events.CopyEvery(t.Context(), &out, s, events.JSON, every) }()
+		for round := range 3 {
+			for n := range 5 {
+				hub.Publish(event(handshake.Promoted, 40000+n))
+			}
+			synctest.Wait()
+			if lines := strings.Count(out.String(), "\n"); round > 0 && lines > 2*(round+1) || out.flushed != out.Len() {
+				t.Errorf("round %d: %d lines, %d of %d bytes flushed", round, lines, out.flushed, out.Len())
+			}
+			time.Sleep(every)
+		}
+		synctest.Wait()
+		for decoder := json.NewDecoder(&out); ; {
+			var r events.Record
+			if decoder.Decode(&r) != nil {
+				break
+			}
+			told += 1 + r.Lost
+		}
+		if told != 15 {
+			t.Errorf("%d events shown or counted as lost, want 15", told)
+		}
+		hub.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }

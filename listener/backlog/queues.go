@@ -176,6 +176,16 @@ func (q *Queues[V]) OldestIncomplete() *Entry[V] {
 // none.
 func (q *Queues[V]) FirstCompleted() *Entry[V] { return q.completed.front }
 
+// Oldest visits the first limit entries of the incomplete queue and then those
+// of the completed queue, each in order, and no others however long they are.
+func (q *Queues[V]) Oldest(limit int, visit func(*Entry[V])) {
+	for _, l := range []*list[V]{&q.incomplete, &q.completed} {
+		for e, n := l.front, 0; e != nil && n < limit; e, n = e.next, n+1 {
+			visit(e)
+		}
+	}
+}
+
 // Each visits the entries of the incomplete queue and then those of the
 // completed queue, each in order, until visit returns false.
 func (q *Queues[V]) Each(visit func(*Entry[V]) bool) {

@@ -236,6 +236,10 @@ func (m *Machine) Queues() (backlog.Counts, backlog.Limits, *backlog.Profile) {
 // order, until visit returns false.
 func (m *Machine) Each(visit func(*Entry) bool) { m.queues.Each(visit) }
 
+// Oldest visits the first limit entries of each queue, those of the incomplete
+// one first.
+func (m *Machine) Oldest(limit int, visit func(*Entry)) { m.queues.Oldest(limit, visit) }
+
 // promise is what a SYN-ACK to the client of tuple offers.
 func (m *Machine) promise(tuple *segment.Tuple) *segment.Promise {
 	if tuple.Is4() {
