@@ -20,7 +20,13 @@ func (s *Stack) read() {
 			return
 		}
 		s.counters.add(PacketsIn)
+		if s.tap == nil {
+			s.inbound(buf[:n])
+			continue
+		}
+		s.tap.In(buf[:n])
 		s.inbound(buf[:n])
+		s.tap.Handled()
 	}
 }
 

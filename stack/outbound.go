@@ -62,6 +62,9 @@ func closedPortsReset(header []byte) bool {
 // write puts a packet on the device. A packet that it does not take is lost, as
 // on any link.
 func (s *Stack) write(packet []byte) {
+	if s.tap != nil {
+		s.tap.Out(packet)
+	}
 	if _, err := s.dev.Write(packet); err != nil {
 		s.counters.add(OutErrors)
 		return

@@ -18,6 +18,7 @@ type Config struct {
 	// is IPv4 and at most one IPv6.
 	Addrs  []netip.Prefix
 	Logger *slog.Logger // nil: nothing is logged
+	Tap    Tap          // nil: nobody sees the packets
 }
 
 // Stack is a TCP/IP endpoint on a device.
@@ -26,6 +27,7 @@ type Stack struct {
 	addrs    []netip.Prefix
 	local    map[netip.Addr]bool
 	log      *slog.Logger
+	tap      Tap // nil: none
 	ns       *gstack.Stack
 	link     *link
 	flows    flows
@@ -48,6 +50,7 @@ func New(dev Device, cfg Config) (*Stack, error) {
 		addrs: append([]netip.Prefix(nil), cfg.Addrs...),
 		local: make(map[netip.Addr]bool),
 		log:   cfg.Logger,
+		tap:   cfg.Tap,
 		ports: make(map[uint16]*Port),
 		done:  make(chan struct{}),
 	}

@@ -6,6 +6,7 @@
 //	                                     │ Observer                      │ app.Gate
 //	                                     ▼                               ▼
 //	                                events.Hub                     Settings, Accept
+//	                                trace.Recorder, which sees the stack's packets too
 //
 // Up makes these from left to right and Close ends them from right to left; an
 // error half-way undoes what is there.

@@ -11,6 +11,7 @@ import (
 
 	"tcplab/internal/app"
 	"tcplab/internal/events"
+	"tcplab/internal/trace"
 	"tcplab/listener"
 	"tcplab/stack"
 	"tcplab/tun"
@@ -21,6 +22,7 @@ type Endpoint struct {
 	config  Config
 	started time.Time
 	hub     events.Hub
+	trace   trace.Recorder
 	gate    *app.Gate
 
 	device    stack.Device
@@ -95,7 +97,7 @@ func (e *Endpoint) openStack() error {
 	for _, link := range e.config.Links {
 		addrs = append(addrs, link.prefix())
 	}
-	st, err := stack.New(dev, stack.Config{Addrs: addrs, Logger: e.config.Logger})
+	st, err := stack.New(dev, stack.Config{Addrs: addrs, Logger: e.config.Logger, Tap: &e.trace})
 	if err != nil {
 		return errors.Join(err, dev.Close())
 	}
@@ -112,7 +114,13 @@ func (e *Endpoint) listen(port uint16) (*listener.Listener, error) {
 		}
 		return p, nil
 	}
-	return listener.Listen(open, e.settings.ListenerConfig(e.hub.Publish))
+	return listener.Listen(open, e.settings.ListenerConfig(e.observe))
+}
+
+// observe is told of each event of the listeners, with their locks held.
+func (e *Endpoint) observe(event listener.Event) {
+	e.trace.Event(&event)
+	e.hub.Publish(event)
 }
 
 // serve starts the application.
@@ -163,6 +171,13 @@ func (e *Endpoint) Subscribe(size int, kinds events.Kinds) *events.Subscription 
 	return e.hub.Subscribe(size, kinds)
 }
 
+// Trace starts a subscription to the packets between the host and the endpoint,
+// each with what the listeners made of it; see trace.Recorder. It ends with the
+// endpoint.
+func (e *Endpoint) Trace(size, snaplen int) *trace.Subscription {
+	return e.trace.Subscribe(size, snaplen)
+}
+
 // Wait waits until the endpoint cannot go on, and returns why: somebody removed
 // its interface, for example. It returns nil when ctx ends or Close is called.
 func (e *Endpoint) Wait(ctx context.Context) error {
@@ -199,6 +214,7 @@ func (e *Endpoint) Close() error {
 		if e.stack != nil {
 			errs = append(errs, e.stack.Close())
 		}
+		e.trace.Close()
 		e.hub.Close()
 		e.closeErr = errors.Join(errs...)
 	})
