@@ -247,6 +247,13 @@ func (l *Listener) Counts() (backlog.Counts, backlog.Limits, *backlog.Profile) {
 	return l.machine.Queues()
 }
 
+// Counters are the counters' values since the start.
+func (l *Listener) Counters() handshake.Counters {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return *l.machine.Counters()
+}
+
 // Addr is the address that the listener listens at.
 func (l *Listener) Addr() net.Addr { return l.port.Addr() }
 

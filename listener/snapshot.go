@@ -6,6 +6,7 @@ import (
 
 	"tcplab/listener/backlog"
 	"tcplab/listener/handshake"
+	"tcplab/listener/segment"
 )
 
 // Snapshot is the state of a listener at one moment.
@@ -29,6 +30,9 @@ type Queued struct {
 	State       backlog.Place  `json:"state"`
 	Age         time.Duration  `json:"age_ns"` // since it came to the queue that it is in
 	Retransmits int            `json:"retransmits"`
+	// Timer is the time until the entry's SYN-ACK timer fires; zero if none runs.
+	Timer time.Duration `json:"timer_ns"`
+	Tuple segment.Tuple `json:"-"`
 }
 
 // Snapshot looks at the listener. At most limit entries of each queue are
@@ -56,10 +60,14 @@ func (l *Listener) Snapshot(limit int) Snapshot {
 		if e.Place() == backlog.Completed {
 			list = &s.Completed
 		}
-		*list = append(*list, Queued{
+		queued := Queued{
 			Client: e.Value.Tuple.Client(), State: e.Place(),
-			Age: now - e.Since, Retransmits: e.Retransmits(),
-		})
+			Age: now - e.Since, Retransmits: e.Retransmits(), Tuple: e.Value.Tuple,
+		}
+		if e.Place() == backlog.Incomplete {
+			queued.Timer = max(e.Value.Deadline()-now, 0)
+		}
+		*list = append(*list, queued)
 	})
 	return s
 }

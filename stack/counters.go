@@ -1,6 +1,10 @@
 package stack
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+)
 
 // Counter names what the link counts.
 type Counter uint8
@@ -9,6 +13,11 @@ type Counter uint8
 const (
 	PacketsIn            Counter = iota // packets read from the device
 	PacketsOut                          // packets written to it
+	PacketsIn6                          // of those read, IPv6
+	PacketsOut6                         // of those written, IPv6
+	InSegs                              // TCP segments to an address of ours, malformed ones too
+	OutSegs                             // TCP segments written to the device
+	OutRsts                             // of those, with RST
 	InHdrErrors                         // malformed IP packets, dropped
 	InTCPErrors                         // malformed TCP segments for an open port, dropped
 	InCsumErrors                        // of those, wrong TCP checksums
@@ -23,13 +32,24 @@ const (
 	UnaskedSYNACKs                      // SYN-ACKs of netstack's that no adoption asked for, not sent: a bug
 	UnaskedSegments                     // other segments from an open port for no known connection, not sent
 	OrphanedTranslations                // translations found without an endpoint by the sweep: a bug
+
+	// Netstack's own, of the connections that it has adopted and of closed ports.
+	EstabResets        // connections that went from ESTABLISHED or CLOSE-WAIT to CLOSED
+	RetransSegs        // segments sent again
+	Timeouts           // retransmission timers that fired
+	FastRetrans        // segments sent again in fast recovery
+	SackRecoveries     // times that SACK recovery began
+	NetstackErrors     // segments that it could not parse
+	NetstackCsumErrors // segments with a wrong TCP checksum
 	NumCounters
 )
 
 var counterNames = [NumCounters]string{
-	"PacketsIn", "PacketsOut", "InHdrErrors", "InTCPErrors", "InCsumErrors", "TCPFragments", "NotOurs", "OutErrors",
+	"PacketsIn", "PacketsOut", "PacketsIn6", "PacketsOut6", "InSegs", "OutSegs", "OutRsts",
+	"InHdrErrors", "InTCPErrors", "InCsumErrors", "TCPFragments", "NotOurs", "OutErrors",
 	"Adoptions", "AdoptionsFailed", "AdoptionOverflows", "TimeWaitReuses",
 	"SYNACKsHeld", "UnaskedSYNACKs", "UnaskedSegments", "OrphanedTranslations",
+	"EstabResets", "RetransSegs", "Timeouts", "FastRetrans", "SackRecoveries", "NetstackErrors", "NetstackCsumErrors",
 }
 
 // String is the counter's name.
@@ -52,10 +72,26 @@ type counters [NumCounters]atomic.Uint64
 
 func (c *counters) add(which Counter) { c[which].Add(1) }
 
+// read reads the link's counters, those of netstack's left out.
 func (c *counters) read() Counters {
 	var values Counters
 	for i := range c {
 		values[i] = c[i].Load()
 	}
 	return values
+}
+
+// addNetstack fills in netstack's counters.
+func (c *Counters) addNetstack(stats tcpip.TCPStats) {
+	for which, counter := range map[Counter]*tcpip.StatCounter{
+		EstabResets:        stats.EstablishedResets,
+		RetransSegs:        stats.Retransmits,
+		Timeouts:           stats.Timeouts,
+		FastRetrans:        stats.FastRetransmit,
+		SackRecoveries:     stats.SACKRecovery,
+		NetstackErrors:     stats.InvalidSegmentsReceived,
+		NetstackCsumErrors: stats.ChecksumErrors,
+	} {
+		c[which] = counter.Value()
+	}
 }

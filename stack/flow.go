@@ -53,6 +53,10 @@ type flow struct {
 	shadowed atomic.Bool   // a SYN has come that may open a new connection on this tuple
 	rcvNxt   atomic.Uint32 // the last acknowledgment that netstack sent
 	tsRecent atomic.Uint32 // the last client timestamp that it echoed
+	sndNxt   atomic.Uint32 // SND.NXT, in the listener's numbers
+	sndUna   atomic.Uint32 // SND.UNA, in the listener's numbers
+	written  atomic.Uint32 // bytes that the application has written
+	finSent  atomic.Bool
 	endpoint atomic.Pointer[tcp.Endpoint]
 
 	mu       sync.Mutex  // guards the following
@@ -86,6 +90,7 @@ func (f *flow) inbound(ip *segment.IP, header []byte) {
 	if flowState(f.state.Load()) != open && f.hold(ip.Packet) {
 		return
 	}
+	f.acknowledged(header)
 	f.t.inbound(header)
 	f.s.link.deliver(ip.Packet)
 }
@@ -138,7 +143,7 @@ func (f *flow) caught(ip *segment.IP) {
 }
 
 // outbound translates a segment of netstack's and reports whether it may leave.
-func (f *flow) outbound(header []byte) bool {
+func (f *flow) outbound(ip *segment.IP, header []byte) bool {
 	switch flowState(f.state.Load()) {
 	case adopting:
 		return false // of the connection that had this tuple before
@@ -154,6 +159,7 @@ func (f *flow) outbound(header []byte) bool {
 		f.tsRecent.Store(binary.BigEndian.Uint32(header[at+4:]))
 	}
 	f.t.outbound(header)
+	f.sent(ip, header)
 	return true
 }
 
@@ -180,6 +186,7 @@ func (f *flow) deliverPending() {
 			if err != nil {
 				continue
 			}
+			f.acknowledged(header)
 			f.t.inbound(header)
 			f.s.link.deliver(packet)
 		}

@@ -38,6 +38,9 @@ func (s *Stack) inbound(packet []byte) {
 		s.counters.add(InHdrErrors)
 		return
 	}
+	if ip.Version == 6 {
+		s.counters.add(PacketsIn6)
+	}
 	switch ip.Protocol {
 	case segment.ProtocolTCP:
 		s.inboundTCP(&ip)
@@ -54,12 +57,14 @@ func (s *Stack) inboundTCP(ip *segment.IP) {
 	case errors.Is(err, segment.ErrFragment):
 		s.counters.add(TCPFragments)
 		return
-	case err != nil:
-		s.counters.add(InTCPErrors)
-		return
 	case !s.local[ip.Destination()]:
 		// Netstack would take a broadcast address for its own.
 		s.counters.add(NotOurs)
+		return
+	}
+	s.counters.add(InSegs)
+	if err != nil {
+		s.counters.add(InTCPErrors)
 		return
 	}
 	tuple := segment.TupleOf(ip)

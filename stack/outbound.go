@@ -18,6 +18,7 @@ func (s *Stack) outbound(packet []byte) {
 		if !s.outboundTCP(&ip) {
 			return
 		}
+		s.countSegment(segment.Flags(ip.Payload()[offFlags]))
 	case segment.ProtocolICMP, segment.ProtocolICMPv6:
 		s.translateQuoteOut(&ip)
 	}
@@ -38,7 +39,7 @@ func (s *Stack) outboundTCP(ip *segment.IP) bool {
 		f.caught(ip)
 		return false
 	case f != nil:
-		return f.outbound(header)
+		return f.outbound(ip, header)
 	case s.port(tuple.ServerPort) == nil && closedPortsReset(header):
 		return true
 	case synACK:
@@ -70,4 +71,15 @@ func (s *Stack) write(packet []byte) {
 		return
 	}
 	s.counters.add(PacketsOut)
+	if packet[0]>>4 == 6 {
+		s.counters.add(PacketsOut6)
+	}
+}
+
+// countSegment counts a segment that is about to be written.
+func (s *Stack) countSegment(flags segment.Flags) {
+	s.counters.add(OutSegs)
+	if flags.Has(segment.RST) {
+		s.counters.add(OutRsts)
+	}
 }

@@ -143,6 +143,7 @@ func (p *Port) Send(seg *segment.Segment) {
 	scratch := scratchPool.Get().(*[]byte)
 	defer scratchPool.Put(scratch)
 	*scratch = segment.AppendReply((*scratch)[:0], seg)
+	p.s.countSegment(seg.Flags)
 	p.s.write(*scratch)
 }
 
@@ -155,6 +156,8 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 		s: s, port: p, tuple: h.SYN.Tuple, irs: h.SYN.Seq, iss: h.ISS, tsval: h.TSVal,
 		started: time.Now(), adopted: adopted, pending: [][]byte{bytes.Clone(first)},
 	}
+	f.sndNxt.Store(h.ISS + 1)
+	f.sndUna.Store(h.ISS + 1)
 	s.adopter.watch(f)
 	if old := s.flows.put(f); old != nil {
 		// In TIME-WAIT. Netstack would reopen it for a higher sequence number
@@ -216,7 +219,7 @@ func (p *Port) established(local netip.Addr, peer tcpip.FullAddress, ep *tcp.End
 		return
 	}
 	f.endpoint.Store(ep)
-	adopted.Established(&Conn{TCPConn: gonet.NewTCPConn(wq, ep), ep: ep})
+	adopted.Established(&Conn{TCPConn: gonet.NewTCPConn(wq, ep), ep: ep, written: &f.written})
 	f.hangup = waiter.NewFunctionEntry(waiter.EventHUp, func(waiter.EventMask) { f.hungUp(adopted) })
 	wq.EventRegister(&f.hangup)
 	f.hungUp(adopted) // it may have ended before the entry was there

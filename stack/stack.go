@@ -111,8 +111,12 @@ func (s *Stack) Err() error {
 	return s.readErr
 }
 
-// Counters are the link's counters.
-func (s *Stack) Counters() Counters { return s.counters.read() }
+// Counters are the link's counters and netstack's.
+func (s *Stack) Counters() Counters {
+	values := s.counters.read()
+	values.addNetstack(s.ns.Stats().TCP)
+	return values
+}
 
 // Connections is the number of connections that are translated: adopted ones,
 // those in TIME-WAIT included.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +25,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"exits":  exits,
 	"await":  await,
 	"signal": sendSignal,
+	"flood":  flood,
 }
 
 // TestScripts runs the scripts that need neither root nor a device.
@@ -51,6 +54,7 @@ func TestScriptsInNamespaces(t *testing.T) {
 // setup has a script's instances be found in its own directory.
 func setup(e *testscript.Env) error {
 	e.Setenv("TCPLAB_RUN_DIR", e.Getenv("WORK")+"/run")
+	e.Setenv("XDG_CACHE_HOME", e.Getenv("WORK")+"/cache")
 	e.Setenv("GORACE", "atexit_sleep_ms=0") // a second for each run otherwise
 	return nil
 }
@@ -71,6 +75,7 @@ func inNamespaces(e *testscript.Env) error {
 		if err != nil {
 			return err
 		}
+		e.Values[program] = ns
 		script := fmt.Sprintf("#!/bin/sh\nexec ip netns exec %s \"$@\"\n", name)
 		if err := os.WriteFile(filepath.Join(work, "bin", program), []byte(script), 0o755); err != nil {
 			return errors.Join(err, ns.Close())
@@ -127,6 +132,21 @@ func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
 	process, err := os.FindProcess(status.PID)
 	ts.Check(err)
 	ts.Check(process.Signal(signals[args[0]]))
+}
+
+// flood has clients that do not exist send a SYN each to port 80, in the
+// namespace of "ns": flood COUNT.
+func flood(ts *testscript.TestScript, _ bool, args []string) {
+	count, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	to := netip.AddrPortFrom(endpoint.Defaults().Links[0].Addr, 80)
+	sent, err := ts.Value("ns").(*netns.Namespace).Flood(ctx, netns.Flood{To: to, Rate: 10000, Count: count})
+	ts.Check(err)
+	if sent != count {
+		ts.Fatalf("sent %d SYNs, want %d", sent, count)
+	}
 }
 
 // patience is how long await tries.

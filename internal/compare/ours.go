@@ -148,7 +148,14 @@ func (s *ourServer) counters() (map[string]uint64, error) {
 	if s.listener == nil {
 		return map[string]uint64{}, nil
 	}
-	return s.listener.Snapshot(0).Counters, nil
+	counters, link := s.listener.Snapshot(0).Counters, s.stack.Counters()
+	counters["OutRsts"] = link[stack.OutRsts]
+	counters["InSegs"], counters["OutSegs"] = link[stack.InSegs], link[stack.OutSegs]-link[stack.RetransSegs]
+	counters["RetransSegs"] = link[stack.RetransSegs] + counters["TCPSynRetrans"]
+	counters["EstabResets"] = link[stack.EstabResets]
+	counters["InErrs"] = link[stack.InTCPErrors] + link[stack.NetstackErrors] + link[stack.NetstackCsumErrors]
+	counters["InCsumErrors"] = link[stack.InCsumErrors] + link[stack.NetstackCsumErrors]
+	return counters, nil
 }
 
 func (s *ourServer) send(packet []byte) error {

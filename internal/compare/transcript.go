@@ -30,6 +30,7 @@ var comparedCounters = []string{
 	"PassiveOpens", "AttemptFails", "OutRsts", "EmbryonicRsts", "ListenOverflows", "ListenDrops",
 	"TCPReqQFullDrop", "TCPReqQFullDoCookies", "SyncookiesSent", "SyncookiesRecv", "SyncookiesFailed",
 	"TCPTimeouts", "TCPSynRetrans", "TCPDeferAcceptDrop", "TCPACKSkippedSynRecv", "TCPChallengeACK",
+	"PAWSEstab", "InSegs", "OutSegs", "RetransSegs", "EstabResets", "InErrs", "InCsumErrors",
 }
 
 // recorder writes down what a server sends to one client.

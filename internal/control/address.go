@@ -49,10 +49,11 @@ func currentNamespace() (uint64, error) {
 
 const extension = ".sock"
 
+// name is the address as the name of a file.
+func (a address) name() string { return fmt.Sprintf("%d-%s", a.namespace, a.dev) }
+
 // path is where the instance's socket is.
-func (a address) path() string {
-	return filepath.Join(RunDir(), fmt.Sprintf("%d-%s%s", a.namespace, a.dev, extension))
-}
+func (a address) path() string { return filepath.Join(RunDir(), a.name()+extension) }
 
 // sockets are the addresses of all sockets in RunDir, of this namespace and of
 // others, whether somebody listens or not.

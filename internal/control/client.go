@@ -30,8 +30,13 @@ const (
 type Client struct {
 	dev  string
 	path string
+	name string // unique on this machine
 	http http.Client
 }
+
+// Name is a name for files about the instance: it tells equally named interfaces
+// in different network namespaces apart.
+func (c *Client) Name() string { return c.name }
 
 // NewClient makes a client of the instance on dev, in the network namespace of
 // the calling thread. That there is none shows at the first request.
@@ -40,7 +45,7 @@ func NewClient(dev string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{dev: dev, path: a.path()}
+	c := &Client{dev: dev, path: a.path(), name: a.name()}
 	c.http.Transport = &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -55,6 +60,18 @@ func NewClient(dev string) (*Client, error) {
 func (c *Client) Status(ctx context.Context, limit int) (endpoint.Status, error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	return ask[endpoint.Status](ctx, c, answerTime, http.MethodGet, "/v1/status?"+query.Encode(), nil)
+}
+
+// Counters asks for the values of all counters.
+func (c *Client) Counters(ctx context.Context) (endpoint.Counters, error) {
+	return ask[endpoint.Counters](ctx, c, answerTime, http.MethodGet, "/v1/counters", nil)
+}
+
+// Sockets asks for the sockets of the instance, with at most limit half-open
+// entries of a port and at most limit connections.
+func (c *Client) Sockets(ctx context.Context, limit int) (endpoint.Sockets, error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	return ask[endpoint.Sockets](ctx, c, answerTime, http.MethodGet, "/v1/sockets?"+query.Encode(), nil)
 }
 
 // Accept has n connections taken off the completed queue.

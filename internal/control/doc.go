@@ -2,6 +2,8 @@
 // with JSON over a unix socket.
 //
 //	GET  /v1/status?limit=N     endpoint.Status
+//	GET  /v1/counters           endpoint.Counters
+//	GET  /v1/sockets?limit=N    endpoint.Sockets
 //	POST /v1/accept {"n": 3}    endpoint.Taken
 //	POST /v1/set {"name": …}    endpoint.Status
 //	GET  /v1/events?kinds=…     events.Record, one a line, until somebody ends it;

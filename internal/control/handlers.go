@@ -39,6 +39,8 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("POST /v1/accept", answer(s.accept))
 	mux.Handle("POST /v1/set", answer(s.set))
 	mux.Handle("POST /v1/down", http.HandlerFunc(s.down))
+	mux.Handle("GET /v1/counters", answer(s.counters))
+	mux.Handle("GET /v1/sockets", answer(s.sockets))
 	mux.Handle("GET /v1/events", http.HandlerFunc(s.events))
 	mux.Handle("/", answer(unknown))
 	return mux
@@ -90,15 +92,36 @@ func unknown(r *http.Request) (any, error) {
 }
 
 func (s *Server) status(r *http.Request) (endpoint.Status, error) {
-	limit := endpoint.Everything
-	if text := r.FormValue("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
-			return endpoint.Status{}, errorf(http.StatusBadRequest, "limit %q: give how many entries of a queue to list, 0 or more", text)
-		}
-		limit = n
+	limit, err := entries(r)
+	if err != nil {
+		return endpoint.Status{}, err
 	}
 	return s.instance.Status(limit), nil
+}
+
+// entries reads how many entries a client wants to have listed.
+func entries(r *http.Request) (int, error) {
+	text := r.FormValue("limit")
+	if text == "" {
+		return endpoint.Everything, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, errorf(http.StatusBadRequest, "limit %q: give how many entries of a queue to list, 0 or more", text)
+	}
+	return n, nil
+}
+
+func (s *Server) counters(*http.Request) (endpoint.Counters, error) {
+	return s.instance.Counters(), nil
+}
+
+func (s *Server) sockets(r *http.Request) (endpoint.Sockets, error) {
+	limit, err := entries(r)
+	if err != nil {
+		return endpoint.Sockets{}, err
+	}
+	return s.instance.Sockets(limit), nil
 }
 
 func (s *Server) accept(r *http.Request) (endpoint.Taken, error) {

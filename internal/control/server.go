@@ -16,6 +16,8 @@ import (
 // Instance is what a Server controls. *endpoint.Endpoint implements it.
 type Instance interface {
 	Status(limit int) endpoint.Status
+	Counters() endpoint.Counters
+	Sockets(limit int) endpoint.Sockets
 	Accept(ctx context.Context, n int) (endpoint.Taken, error)
 	Set(changes map[string]string) error
 	Subscribe(size int, kinds events.Kinds) *events.Subscription

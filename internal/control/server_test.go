@@ -30,6 +30,16 @@ func (i *instance) Status(limit int) endpoint.Status {
 	return endpoint.Status{Dev: "tcplab0", Listeners: []endpoint.ListenerStatus{{Rule: "a <= b"}}}
 }
 
+func (i *instance) Counters() endpoint.Counters {
+	i.asks <- "counters"
+	return endpoint.Counters{Dev: "tcplab0", Counters: map[string]uint64{"TcpOutRsts": 1 << 63}}
+}
+
+func (i *instance) Sockets(limit int) endpoint.Sockets {
+	i.asks <- fmt.Sprintf("sockets %d", limit)
+	return endpoint.Sockets{Sockets: []endpoint.Socket{{State: "LISTEN"}}, More: 3}
+}
+
 func (i *instance) Accept(_ context.Context, n int) (endpoint.Taken, error) {
 	i.asks <- fmt.Sprintf("accept %d", n)
 	if n < 1 {
@@ -96,6 +106,18 @@ func TestRequests(t *testing.T) {
 	}
 	instance.asked(t, "status 7")
 
+	values, err := client.Counters(t.Context())
+	if err != nil || values.Dev != "tcplab0" || values.Counters["TcpOutRsts"] != 1<<63 {
+		t.Errorf("counters %+v, %v", values, err)
+	}
+	instance.asked(t, "counters")
+
+	sockets, err := client.Sockets(t.Context(), 5)
+	if err != nil || sockets.More != 3 || len(sockets.Sockets) != 1 || sockets.Sockets[0].State != "LISTEN" || sockets.Sockets[0].Peer.IsValid() {
+		t.Errorf("sockets %+v, %v", sockets, err)
+	}
+	instance.asked(t, "sockets 5")
+
 	taken, err := client.Accept(t.Context(), 3)
 	if err != nil || taken.Asked != 3 || taken.Taken != 1 {
 		t.Errorf("accept %+v, %v", taken, err)
@@ -129,6 +151,7 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		{"POST", "/v1/status", nil, 404, "POST /v1/status is unknown"},
 		{"GET", "/v1/status?limit=-1", nil, 400, `limit "-1"`},
 		{"GET", "/v1/status?limit=x", nil, 400, `limit "x"`},
+		{"GET", "/v1/sockets?limit=x", nil, 400, `limit "x"`},
 		{"GET", "/v1/events?kinds=x", nil, 400, `unknown kind of event "x"`},
 		{"GET", "/v1/events?keep=0", nil, 400, `keep "0": give how many events wait for you, 1 to 4096`},
 		{"GET", "/v1/events?every=1h", nil, 400, `every "1h": give a time from 0 to 10s`},

@@ -8,6 +8,7 @@ import (
 
 	"tcplab/listener"
 	"tcplab/listener/backlog"
+	"tcplab/listener/handshake"
 	"tcplab/tun"
 )
 
@@ -87,10 +88,8 @@ func (e *Endpoint) Status(limit int) Status {
 		Totals:  e.Totals(),
 		Link:    link.Map(),
 	}
-	if dev, ok := e.device.(interface{ Stats() (tun.Stats, error) }); ok {
-		if stats, err := dev.Stats(); err == nil { // it was removed, perhaps
-			s.Interface = &stats
-		}
+	if stats, ok := e.interfaceStats(); ok {
+		s.Interface = &stats
 	}
 	for _, l := range e.config.Links {
 		s.Links = append(s.Links, LinkStatus(l))
@@ -101,14 +100,28 @@ func (e *Endpoint) Status(limit int) Status {
 	return s
 }
 
+// interfaceStats are the interface's counters; false if it has none.
+func (e *Endpoint) interfaceStats() (tun.Stats, bool) {
+	dev, ok := e.device.(interface{ Stats() (tun.Stats, error) })
+	if !ok {
+		return tun.Stats{}, false
+	}
+	stats, err := dev.Stats()
+	return stats, err == nil // it was removed, perhaps
+}
+
 // Totals are the counters of all listeners together, by name. They can be asked
 // for after Close too.
 func (e *Endpoint) Totals() map[string]uint64 {
-	totals := make(map[string]uint64)
+	totals := e.totals()
+	return totals.Map()
+}
+
+func (e *Endpoint) totals() handshake.Counters {
+	var totals handshake.Counters
 	for _, l := range e.listeners {
-		for name, value := range l.Snapshot(0).Counters {
-			totals[name] += value
-		}
+		counters := l.Counters()
+		totals.Add(&counters)
 	}
 	return totals
 }

@@ -29,6 +29,9 @@ type Connection struct {
 	oowAck     time.Duration // when an out-of-window segment was last acknowledged
 }
 
+// Deadline is when the timer of a half-open connection fires.
+func (c *Connection) Deadline() time.Duration { return c.deadline }
+
 // offer says which options the client's SYN had and ours answers. Flags, to be
 // small.
 type offer uint8

@@ -22,10 +22,11 @@ const (
 	TCPDeferAcceptDrop                  // bare ACKs dropped while accept is deferred
 	TCPACKSkippedSynRecv                // ACKs of out-of-window segments that the rate limit held back
 	TCPChallengeACK                     // challenge ACKs of RFC 5961
-	PAWSPassive                         // segments dropped for an old timestamp in SYN-RECEIVED
-	InCsumErrors                        // segments with a wrong checksum
+	TCPAbortOnOverflow                  // final ACKs at a full completed queue that were answered with RST
+	PAWSEstab                           // segments dropped for an old or missing timestamp in SYN-RECEIVED
 	InvalidSource                       // segments from or to an address that no connection can have
 	SYNsReceived                        // SYNs that reached LISTEN
+	SYNsDropped                         // of those, dropped: the rest of ListenDrops are final ACKs
 	SYNsRepeated                        // SYNs of entries that were there already
 	Accepts                             // connections that the application took
 	ExpiredEntries                      // entries given up by their timer
@@ -39,7 +40,7 @@ var counterNames = [NumCounters]string{
 	"PassiveOpens", "AttemptFails", "OutRsts", "ListenOverflows", "ListenDrops",
 	"TCPReqQFullDrop", "TCPReqQFullDoCookies", "SyncookiesSent", "SyncookiesRecv", "SyncookiesFailed",
 	"EmbryonicRsts", "TCPTimeouts", "TCPSynRetrans", "TCPDeferAcceptDrop", "TCPACKSkippedSynRecv", "TCPChallengeACK",
-	"PAWSPassive", "InCsumErrors", "InvalidSource", "SYNsReceived", "SYNsRepeated", "Accepts",
+	"TCPAbortOnOverflow", "PAWSEstab", "InvalidSource", "SYNsReceived", "SYNsDropped", "SYNsRepeated", "Accepts",
 	"Expired", "Evicted", "ResetsQueued", "AdoptionsFailed",
 }
 

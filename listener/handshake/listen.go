@@ -51,6 +51,7 @@ func (m *Machine) arrive(now time.Duration, s *segment.Segment, out *Output) {
 	case backlog.Cookie:
 		m.sendCookie(now, s, decision, out)
 	default:
+		m.counters[SYNsDropped]++
 		m.countDrop(decision.Reason)
 		m.note(now, SYNDropped, s.Tuple, out).Decision = decision
 	}

@@ -27,7 +27,7 @@ func TestNames(t *testing.T) {
 		handshake.PassiveOpens: "PassiveOpens", handshake.OutRsts: "OutRsts", handshake.ListenDrops: "ListenDrops",
 		handshake.ListenOverflows: "ListenOverflows", handshake.TCPReqQFullDrop: "TCPReqQFullDrop",
 		handshake.EmbryonicRsts: "EmbryonicRsts", handshake.TCPSynRetrans: "TCPSynRetrans",
-		handshake.TCPChallengeACK: "TCPChallengeACK", handshake.InCsumErrors: "InCsumErrors",
+		handshake.TCPChallengeACK: "TCPChallengeACK", handshake.PAWSEstab: "PAWSEstab",
 		handshake.AdoptionsFailed: "AdoptionsFailed",
 	} {
 		if c.String() != want {

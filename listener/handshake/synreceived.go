@@ -34,7 +34,7 @@ func (m *Machine) synReceived(now time.Duration, e *Entry, s *segment.Segment, o
 
 	if oldTimestamp || !segment.InWindow(s.Seq, s.Len(), next, uint32(m.promise(&c.Tuple).Window)) {
 		if oldTimestamp {
-			m.counters[PAWSPassive]++
+			m.counters[PAWSEstab]++
 		}
 		if !s.Flags.Has(segment.RST) {
 			m.acknowledgeOutOfWindow(now, e, s, out)
@@ -60,7 +60,7 @@ func (m *Machine) synReceived(now time.Duration, e *Entry, s *segment.Segment, o
 		// Nothing to complete a handshake with.
 	case c.offered.has(offeredTimestamps) && !s.Options.HasTimestamps:
 		// RFC 7323 section 3.2: once agreed on, timestamps are in every segment.
-		m.counters[PAWSPassive]++
+		m.counters[PAWSEstab]++
 	default:
 		if s.Options.HasTimestamps && !segment.After(s.Seq, next) {
 			c.tsRecent = s.Options.TSVal
@@ -131,6 +131,7 @@ func (m *Machine) complete(now time.Duration, e *Entry, s *segment.Segment, out 
 		m.drop(e)
 		m.countDrop(decision.Reason)
 		m.counters[EmbryonicRsts]++
+		m.counters[TCPAbortOnOverflow]++
 		m.sendResetFor(s, out)
 		m.noteEntry(now, ACKReset, e, since, out).Decision = decision
 	case backlog.Forget:
