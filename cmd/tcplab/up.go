@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"tcplab/internal/detach"
 	"tcplab/internal/endpoint"
 	"tcplab/internal/instance"
+	"tcplab/internal/webguard"
 	"tcplab/listener/backlog/profiles"
 )
 
@@ -34,6 +36,10 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 	addListenerFlags(c, &config)
 	addAppFlags(c, &config)
 	link := addLinkFlags(c, &config)
+	var metrics netip.AddrPort
+	c.Flags().Var(value[netip.AddrPort]{&metrics, webguard.Parse, "address"}, "metrics",
+		"serve metrics for Prometheus there; :9100 is loopback, any other address needs a token, which is printed")
+	c.Flags().Lookup("metrics").DefValue = ""
 	asJSON := c.Flags().Bool("json", false, "print JSON objects, one a line, instead of text")
 	background := c.Flags().Bool("detach", false, "serve in the background; tcplab down ends it")
 
@@ -46,7 +52,7 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 		if *background && !detach.Background() {
 			return detach.Start(ctx)
 		}
-		cfg := instance.Config{Config: config, Out: c.OutOrStdout(), JSON: *asJSON}
+		cfg := instance.Config{Config: config, Metrics: metrics, Version: version(), Out: c.OutOrStdout(), JSON: *asJSON}
 		if *background {
 			cfg.Ready = detach.Ready
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
 	"tcplab/internal/control"
@@ -15,6 +16,11 @@ import (
 // Config is what an instance runs with.
 type Config struct {
 	endpoint.Config
+
+	// Metrics is where metrics are served for Prometheus, by the rules of package
+	// webguard. The zero value: nowhere.
+	Metrics netip.AddrPort
+	Version string // of the program
 
 	Out  io.Writer // takes the banner, the events and the totals
 	JSON bool      // as JSON objects, one a line, instead of text
@@ -35,12 +41,20 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	ep, err := endpoint.Up(cfg.Config)
-	if err != nil {
-		return errors.Join(err, server.Close(control.Stopped{}))
+	r := &run{config: &cfg, server: server, out: newOutput(&cfg)}
+	if err := r.up(); err != nil {
+		return errors.Join(err, r.metrics.Close(), server.Close(control.Stopped{}))
 	}
-	r := &run{config: &cfg, server: server, endpoint: ep, out: newOutput(&cfg)}
 	return r.untilEnd(ctx)
+}
+
+// up opens what the instance listens at, and brings the endpoint up.
+func (r *run) up() (err error) {
+	if r.metrics, err = openMetrics(r.config); err != nil {
+		return err
+	}
+	r.endpoint, err = endpoint.Up(r.config.Config)
+	return err
 }
 
 // run is an instance that is up.
@@ -48,6 +62,7 @@ type run struct {
 	config   *Config
 	server   *control.Server
 	endpoint *endpoint.Endpoint
+	metrics  *metricsServer // nil: nowhere
 	out      *output
 }
 
@@ -74,7 +89,7 @@ func (r *run) untilEnd(ctx context.Context) error {
 		}
 	}
 
-	err = errors.Join(err, r.endpoint.Close())
+	err = errors.Join(err, r.metrics.Close(), r.endpoint.Close())
 	totals := r.endpoint.Totals()
 	final := control.Stopped{Totals: totals}
 	if err != nil {
@@ -96,7 +111,8 @@ func (r *run) begin(end context.CancelCauseFunc) (shown <-chan struct{}, err err
 	done := make(chan struct{})
 	subscription := r.endpoint.Subscribe(shownRing, 0)
 	r.server.Serve(r.endpoint)
-	err = r.out.banner(r.endpoint.Status(0))
+	r.metrics.serve(r.endpoint, r.config.Version)
+	err = r.out.banner(r.endpoint.Status(0), r.metrics.where())
 	if err == nil && r.config.Ready != nil {
 		err = r.config.Ready()
 		r.out.silent = true

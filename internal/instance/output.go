@@ -36,6 +36,14 @@ type notice struct {
 	Kind   string            `json:"kind"`             // "up" or "down"
 	Status *endpoint.Status  `json:"status,omitempty"` // of "up"
 	Totals map[string]uint64 `json:"totals,omitempty"` // of "down"
+
+	Metrics *served `json:"metrics,omitempty"` // of "up", with --metrics
+}
+
+// served is something that is served over TCP beside the endpoint.
+type served struct {
+	URL   string `json:"url"`
+	Token string `json:"token,omitempty"` // what requests need; none on loopback
 }
 
 // Write implements events.Writer.
@@ -77,18 +85,25 @@ func (o *output) say(text string, n notice) error {
 
 // banner says where the instance listens, what the profile makes of the backlog,
 // and what to try.
-func (o *output) banner(s endpoint.Status) error {
+func (o *output) banner(s endpoint.Status, metrics *served) error {
 	var b strings.Builder
 	for i := range s.Listeners {
 		fmt.Fprintf(&b, "listening on %s (%s, accept %s)\n", s.AddrsText(i), s.App, s.Accept)
 	}
 	fmt.Fprintf(&b, "through %s: %s, mtu %d\n", s.Dev, s.LinksText(), s.MTU)
 	fmt.Fprintf(&b, "%s\n", s.Listeners[0].RuleText())
+	if metrics != nil {
+		fmt.Fprintf(&b, "metrics at %s", metrics.URL)
+		if metrics.Token != "" {
+			fmt.Fprintf(&b, " for who sends Authorization: Bearer %s", metrics.Token)
+		}
+		fmt.Fprintln(&b)
+	}
 	fmt.Fprintf(&b, "\nto try, in another terminal:\n")
 	for _, command := range suggestions(&s) {
 		fmt.Fprintf(&b, "  %s\n", command)
 	}
-	return o.say(b.String()+"\n", notice{Kind: "up", Status: &s})
+	return o.say(b.String()+"\n", notice{Kind: "up", Status: &s, Metrics: metrics})
 }
 
 // totals is the last line.
