@@ -9,7 +9,7 @@ import (
 )
 
 // rehearsalTimeout is how long netstack may take to answer the rehearsed SYN.
-const rehearsalTimeout = 5 * time.Second
+const rehearsalTimeout = adoptionTimeout
 
 // The clients of the rehearsal, from the blocks set aside for benchmarks (RFC
 // 2544, RFC 5180): they never exist, and nothing is sent to them.

@@ -26,6 +26,8 @@ type Status struct {
 	Workers int    `json:"workers"` // 0: any number
 	WorkUS  int64  `json:"work_us"`
 
+	Connections int `json:"connections"` // handed over, and not yet gone: those in TIME-WAIT included
+
 	Listeners []ListenerStatus  `json:"listeners"`
 	Totals    map[string]uint64 `json:"totals"` // the listeners' counters together
 	Link      map[string]uint64 `json:"link"`   // the stack's counters
@@ -77,16 +79,17 @@ func (e *Endpoint) Status(limit int) Status {
 	settings := e.Settings()
 	link := e.stack.Counters()
 	s := Status{
-		PID:     os.Getpid(),
-		Started: e.started,
-		Dev:     e.config.Dev,
-		MTU:     e.device.MTU(),
-		App:     e.config.App,
-		Accept:  settings.Accept.String(),
-		Workers: e.config.Workers,
-		WorkUS:  e.config.Work.Microseconds(),
-		Totals:  e.Totals(),
-		Link:    link.Map(),
+		PID:         os.Getpid(),
+		Started:     e.started,
+		Dev:         e.config.Dev,
+		MTU:         e.device.MTU(),
+		App:         e.config.App,
+		Accept:      settings.Accept.String(),
+		Workers:     e.config.Workers,
+		WorkUS:      e.config.Work.Microseconds(),
+		Totals:      e.Totals(),
+		Connections: e.stack.Connections(),
+		Link:        link.Map(),
 	}
 	if stats, ok := e.interfaceStats(); ok {
 		s.Interface = &stats
