@@ -2,7 +2,10 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,11 +37,42 @@ type host struct {
 	dev   *tuntest.Device
 	pumps sync.WaitGroup
 	stop  context.CancelFunc
+
+	mu      sync.Mutex // guards the following
+	started time.Time
+	trace   []string // the last packets, for who has to find out what went wrong
+}
+
+// traced is how many packets a trace keeps.
+const traced = 300
+
+// note keeps a packet as the host sees it.
+func (h *host) note(direction string, packet []byte) {
+	var s segment.Segment
+	var text string
+	if err := segment.Parse(packet, &s); err != nil {
+		text = fmt.Sprintf("%d bytes: %v", len(packet), err)
+	} else {
+		text = s.String()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.trace) == traced {
+		h.trace = slices.Delete(h.trace, 0, traced/2)
+	}
+	h.trace = append(h.trace, fmt.Sprintf("%9.4f %s %s", time.Since(h.started).Seconds(), direction, text))
+}
+
+// traceText is the trace, a packet a line.
+func (h *host) traceText() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.Join(h.trace, "\n")
 }
 
 func newHost(t *testing.T, dev *tuntest.Device) *host {
 	t.Helper()
-	h := &host{dev: dev, link: channel.New(1<<10, mtu, "")}
+	h := &host{dev: dev, link: channel.New(1<<10, mtu, ""), started: time.Now()}
 	h.ns = gstack.New(gstack.Options{
 		NetworkProtocols:   []gstack.NetworkProtocolFactory{ipv4.NewProtocol},
 		TransportProtocols: []gstack.TransportProtocolFactory{tcp.NewProtocol},
@@ -76,6 +110,7 @@ func (h *host) send(ctx context.Context) {
 			return
 		}
 		view := pkt.ToView()
+		h.note("sends", view.AsSlice())
 		_ = h.dev.Inject(view.AsSlice()) // the device is closed, perhaps
 		view.Release()
 		pkt.DecRef()
@@ -89,6 +124,7 @@ func (h *host) receive(ctx context.Context) {
 		if err != nil {
 			return
 		}
+		h.note("gets ", packet)
 		pkt := gstack.NewPacketBuffer(gstack.PacketBufferOptions{Payload: buffer.MakeWithData(packet)})
 		h.link.InjectInbound(ipv4.ProtocolNumber, pkt)
 		pkt.DecRef()

@@ -49,7 +49,7 @@ func TestBadLines(t *testing.T) {
 			defer func() { <-slots }()
 			seed := *firstSeed + uint64(i)
 			if err := tryLine(t, seed); err != nil {
-				t.Errorf("seed %d: %v (go test ./internal/sim -args -seeds 1 -first-seed %d)", seed, err, seed)
+				t.Errorf("seed %d (go test ./internal/sim -args -seeds 1 -first-seed %d): %v", seed, seed, err)
 			}
 		})
 	}
@@ -80,14 +80,18 @@ func tryLine(t *testing.T, seed uint64) error {
 	h := newHost(t, dev)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	err = talk(ctx, ep, h, random)
+	if err = talk(ctx, ep, h, random); err != nil {
+		s := ep.Status(endpoint.Everything)
+		err = fmt.Errorf("%w\n%s: %v; %v\nthe last packets, as the host sees them:\n%s",
+			err, s.Listeners[0].RuleText(), s.Totals, s.Link, h.traceText())
+	}
 	h.close()
 	return errors.Join(err, ep.Close())
 }
 
 // talk runs the clients and looks at what is left of them.
 func talk(ctx context.Context, ep *endpoint.Endpoint, h *host, random *rand.Rand) error {
-	watched := ep.Subscribe(1<<16, 0)
+	watched := ep.Subscribe(1<<12, 0)
 	defer watched.Close()
 	errs := make([]error, clients)
 	var talking sync.WaitGroup
@@ -103,8 +107,7 @@ func talk(ctx context.Context, ep *endpoint.Endpoint, h *host, random *rand.Rand
 	}
 	talking.Wait()
 	if err := errors.Join(errs...); err != nil {
-		s := ep.Status(endpoint.Everything)
-		return fmt.Errorf("%w; %s: %v; %v", err, s.Listeners[0].RuleText(), s.Totals, s.Link)
+		return err
 	}
 	if err := drained(ctx, ep); err != nil {
 		return err
@@ -175,8 +178,8 @@ func drained(ctx context.Context, ep *endpoint.Endpoint) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("left in the end: incomplete %+v, completed %+v, %d connections; %v %v",
-				queues.Incomplete, queues.Completed, s.Connections, s.Totals, s.Link)
+			return fmt.Errorf("left in the end: incomplete %+v, completed %+v, %d connections",
+				queues.Incomplete, queues.Completed, s.Connections)
 		}
 	}
 }
