@@ -41,6 +41,7 @@ need() { command -v "$1" >/dev/null || install+=("$2"); }
 need curl curl
 need ab apache2-utils
 need tcpdump tcpdump
+need tshark tshark
 need ip iproute2
 need ping iputils-ping
 need gcc gcc # the race detector

@@ -3,9 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 // progress shows how far long work has come, on a terminal only. Not safe for
@@ -16,20 +13,19 @@ type progress struct {
 }
 
 func newProgress(w io.Writer, what string) *progress {
-	f, ok := w.(*os.File)
-	if !ok {
-		return &progress{}
-	}
-	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
+	if !isTerminal(w) {
 		return &progress{}
 	}
 	return &progress{w: w, what: what}
 }
 
 // show replaces what was shown before.
-func (p *progress) show(done, all int) {
+func (p *progress) show(done, all int) { p.say(fmt.Sprintf("%s %d of %d", p.what, done, all)) }
+
+// say is show in words.
+func (p *progress) say(text string) {
 	if p.w != nil {
-		fmt.Fprintf(p.w, "\r\x1b[K%s %d of %d", p.what, done, all)
+		fmt.Fprint(p.w, "\r\x1b[K"+text)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tcplab/internal/app"
+	"tcplab/internal/capture"
 	"tcplab/internal/detach"
 	"tcplab/internal/endpoint"
 	"tcplab/internal/instance"
@@ -28,6 +29,7 @@ accepted, SYN dropped and why, expired, reset.
 Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 		Example: `  sudo tcplab up --backlog 8
   sudo tcplab up --backlog 2 --accept off --profile sum
+  sudo tcplab up --capture drops.pcapng --capture-size 100MB
   sudo tcplab up --dev lab1 --host 198.51.100.1/24 --port 80 --port 8080 --detach`,
 		Args: noArguments,
 	}
@@ -40,6 +42,8 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 	c.Flags().Var(value[netip.AddrPort]{&metrics, webguard.Parse, "address"}, "metrics",
 		"serve metrics for Prometheus there; :9100 is loopback, any other address needs a token, which is printed")
 	c.Flags().Lookup("metrics").DefValue = ""
+	files := instance.Files{Snaplen: capture.Snaplen, Rotation: capture.Rotation{Keep: 4}}
+	addFileFlags(c, &files)
 	asJSON := c.Flags().Bool("json", false, "print JSON objects, one a line, instead of text")
 	background := c.Flags().Bool("detach", false, "serve in the background; tcplab down ends it")
 
@@ -47,12 +51,18 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 		if err := link.finish(c); err != nil {
 			return err
 		}
+		if err := files.Check(); err != nil {
+			return badUsage(c, err)
+		}
 		ctx, stop := untilSignal(c.Context())
 		defer stop()
 		if *background && !detach.Background() {
 			return detach.Start(ctx)
 		}
-		cfg := instance.Config{Config: config, Metrics: metrics, Version: version(), Out: c.OutOrStdout(), JSON: *asJSON}
+		cfg := instance.Config{
+			Config: config, Metrics: metrics, Version: version(), Out: c.OutOrStdout(), JSON: *asJSON,
+			Files: files, Notes: c.ErrOrStderr(),
+		}
 		if *background {
 			cfg.Ready = detach.Ready
 		}

@@ -97,6 +97,16 @@ func (c *Client) Events(ctx context.Context, kinds string, each func(*events.Rec
 	return c.stream(ctx, url.Values{"kinds": {kinds}}, each)
 }
 
+// Recent is Events that begins with the last events, of which the instance keeps
+// events.Kept of all kinds; without follow it ends with them.
+func (c *Client) Recent(ctx context.Context, kinds string, follow bool, each func(*events.Record) error) error {
+	recent := "only"
+	if follow {
+		recent = "too"
+	}
+	return c.stream(ctx, url.Values{"kinds": {kinds}, "recent": {recent}}, each)
+}
+
 // Newest is Events for somebody who looks only now and then: of all that come in
 // the time of every, it gets the last keep ones, and how many were lost.
 func (c *Client) Newest(ctx context.Context, keep int, every time.Duration, each func(*events.Record) error) error {

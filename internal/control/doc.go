@@ -7,7 +7,9 @@
 //	POST /v1/accept {"n": 3}    endpoint.Taken
 //	POST /v1/set {"name": …}    endpoint.Status
 //	GET  /v1/events?kinds=…     events.Record, one a line, until somebody ends it;
-//	                            &keep=N&every=D: the newest N, each D
+//	                            &keep=N&every=D: the newest N, each D;
+//	                            &recent=too|only: the last ones first, or nothing else
+//	GET  /v1/capture?snaplen=N  a pcapng stream, until somebody ends it
 //	POST /v1/down               Stopped, when the endpoint and the socket are gone
 //
 // What fails is answered with a status of 400 or more and {"error": "…"}.

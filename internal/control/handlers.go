@@ -42,6 +42,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /v1/counters", answer(s.counters))
 	mux.Handle("GET /v1/sockets", answer(s.sockets))
 	mux.Handle("GET /v1/events", http.HandlerFunc(s.events))
+	mux.Handle("GET /v1/capture", http.HandlerFunc(s.capture))
 	mux.Handle("/", answer(unknown))
 	return mux
 }
@@ -169,8 +170,21 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	subscription := s.instance.Subscribe(keep, kinds)
+	subscribe := s.instance.Subscribe
+	recent := r.FormValue("recent")
+	switch recent {
+	case "":
+	case "too", "only":
+		subscribe, keep = s.instance.Replay, max(keep, events.Kept)
+	default:
+		refuse(w, errorf(http.StatusBadRequest, "recent %q: give too, or only", recent))
+		return
+	}
+	subscription := subscribe(keep, kinds)
 	defer subscription.Close()
+	if recent == "only" {
+		subscription.Close()
+	}
 
 	out := &stream{w, http.NewResponseController(w)}
 	_ = out.control.SetReadDeadline(time.Time{})

@@ -11,6 +11,7 @@ import (
 
 	"tcplab/internal/endpoint"
 	"tcplab/internal/events"
+	"tcplab/internal/trace"
 )
 
 // Instance is what a Server controls. *endpoint.Endpoint implements it.
@@ -21,6 +22,8 @@ type Instance interface {
 	Accept(ctx context.Context, n int) (endpoint.Taken, error)
 	Set(changes map[string]string) error
 	Subscribe(size int, kinds events.Kinds) *events.Subscription
+	Replay(size int, kinds events.Kinds) *events.Subscription
+	Trace(size, snaplen int) *trace.Subscription
 }
 
 // Stopped is the last answer of an instance that has ended.

@@ -14,6 +14,7 @@ import (
 
 	"tcplab/internal/endpoint"
 	"tcplab/internal/events"
+	"tcplab/internal/trace"
 	"tcplab/listener"
 	"tcplab/listener/backlog/profiles"
 	"tcplab/listener/handshake"
@@ -21,8 +22,9 @@ import (
 
 // instance is an Instance that says what it was asked.
 type instance struct {
-	hub  events.Hub
-	asks chan string
+	hub   events.Hub
+	trace trace.Recorder
+	asks  chan string
 }
 
 func (i *instance) Status(limit int) endpoint.Status {
@@ -59,6 +61,18 @@ func (i *instance) Set(changes map[string]string) error {
 func (i *instance) Subscribe(size int, kinds events.Kinds) *events.Subscription {
 	s := i.hub.Subscribe(size, kinds)
 	i.asks <- "subscribe"
+	return s
+}
+
+func (i *instance) Replay(size int, kinds events.Kinds) *events.Subscription {
+	s := i.hub.Replay(size, kinds)
+	i.asks <- "replay"
+	return s
+}
+
+func (i *instance) Trace(size, snaplen int) *trace.Subscription {
+	s := i.trace.Subscribe(size, snaplen)
+	i.asks <- fmt.Sprintf("trace %d", snaplen)
 	return s
 }
 
@@ -155,6 +169,8 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		{"GET", "/v1/events?kinds=x", nil, 400, `unknown kind of event "x"`},
 		{"GET", "/v1/events?keep=0", nil, 400, `keep "0": give how many events wait for you, 1 to 4096`},
 		{"GET", "/v1/events?every=1h", nil, 400, `every "1h": give a time from 0 to 10s`},
+		{"GET", "/v1/events?recent=x", nil, 400, `recent "x": give too, or only`},
+		{"GET", "/v1/capture?snaplen=63", nil, 400, `snaplen "63": give 64 to 262144 bytes`},
 		{"POST", "/v1/accept", nil, 400, "not what /v1/accept takes"},
 		{"POST", "/v1/accept", "three", 400, "not what /v1/accept takes"},
 		{"POST", "/v1/accept", map[string]int{"m": 3}, 400, "unknown field"},

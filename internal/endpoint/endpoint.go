@@ -171,6 +171,11 @@ func (e *Endpoint) Subscribe(size int, kinds events.Kinds) *events.Subscription 
 	return e.hub.Subscribe(size, kinds)
 }
 
+// Replay is Subscribe that begins with the last events; see events.Hub.
+func (e *Endpoint) Replay(size int, kinds events.Kinds) *events.Subscription {
+	return e.hub.Replay(size, kinds)
+}
+
 // Trace starts a subscription to the packets between the host and the endpoint,
 // each with what the listeners made of it; see trace.Recorder. It ends with the
 // endpoint.

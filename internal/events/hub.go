@@ -3,47 +3,60 @@ package events
 import (
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"tcplab/listener"
 )
 
-// Hub hands each published event to all subscriptions. The zero value is ready
-// for use.
-type Hub struct {
-	// subs is replaced as a whole, under mu, so that Publish needs no lock.
-	subs atomic.Pointer[[]*Subscription]
+// Kept is how many of the last events a Hub keeps for those who ask later.
+const Kept = 1024
 
-	mu     sync.Mutex
+// Hub hands each published event to all subscriptions, and keeps the last ones.
+// The zero value is ready for use.
+type Hub struct {
+	mu     sync.Mutex      // guards the following
+	subs   []*Subscription // replaced as a whole, never changed
+	kept   ring
 	closed bool
 }
 
-// Publish hands e to all subscriptions. It does not block, and is meant as the
-// Observer of listener.Config.
+// Publish hands e to all subscriptions. It does not wait for their readers, and
+// is meant as the Observer of listener.Config.
 func (h *Hub) Publish(e listener.Event) {
-	if subs := h.subs.Load(); subs != nil {
-		for _, s := range *subs {
-			s.push(&e)
-		}
+	h.mu.Lock()
+	if h.kept.events == nil {
+		h.kept = newRing(Kept)
+	}
+	h.kept.push(&e)
+	subs := h.subs
+	h.mu.Unlock()
+	for _, s := range subs {
+		s.push(&e)
 	}
 }
 
 // Subscribe starts a subscription to the events of the given kinds which holds
 // at most size of them, at least one, until they are read. End it with Close.
-func (h *Hub) Subscribe(size int, kinds Kinds) *Subscription {
-	s := &Subscription{
-		hub:   h,
-		kinds: kinds,
-		ready: make(chan struct{}, 1),
-		ring:  make([]listener.Event, max(size, 1)),
-	}
+func (h *Hub) Subscribe(size int, kinds Kinds) *Subscription { return h.subscribe(size, kinds, false) }
+
+// Replay is Subscribe that begins with the events that are kept, as many as
+// there is room for. None is missing between those and the ones that follow.
+func (h *Hub) Replay(size int, kinds Kinds) *Subscription { return h.subscribe(size, kinds, true) }
+
+func (h *Hub) subscribe(size int, kinds Kinds, replay bool) *Subscription {
+	s := &Subscription{hub: h, kinds: kinds, ready: make(chan struct{}, 1), ring: newRing(max(size, 1))}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if replay {
+		for i := range h.kept.length {
+			s.push(h.kept.at(i))
+		}
+		s.lost = 0 // not by being slow
+	}
 	if h.closed {
 		s.end()
 		return s
 	}
-	h.replaceLocked(func(subs []*Subscription) []*Subscription { return append(subs, s) })
+	h.subs = append(slices.Clone(h.subs), s)
 	return s
 }
 
@@ -53,29 +66,15 @@ func (h *Hub) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true
-	h.replaceLocked(func(subs []*Subscription) []*Subscription {
-		for _, s := range subs {
-			s.end()
-		}
-		return nil
-	})
+	for _, s := range h.subs {
+		s.end()
+	}
+	h.subs = nil
 }
 
 // remove forgets a subscription.
 func (h *Hub) remove(s *Subscription) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.replaceLocked(func(subs []*Subscription) []*Subscription {
-		return slices.DeleteFunc(subs, func(other *Subscription) bool { return other == s })
-	})
-}
-
-// replaceLocked changes a copy of the list of subscriptions and puts it in place.
-func (h *Hub) replaceLocked(change func([]*Subscription) []*Subscription) {
-	var subs []*Subscription
-	if old := h.subs.Load(); old != nil {
-		subs = slices.Clone(*old)
-	}
-	subs = change(subs)
-	h.subs.Store(&subs)
+	h.subs = slices.DeleteFunc(slices.Clone(h.subs), func(other *Subscription) bool { return other == s })
 }

@@ -42,6 +42,36 @@ func next(t *testing.T, s *events.Subscription) (n int, lost uint64) {
 	return int(e.Tuple.ClientPort), e.Lost
 }
 
+// The last events are there for whoever comes later, and none is missing behind
+// them.
+func TestReplay(t *testing.T) {
+	var hub events.Hub
+	for n := range events.Kept + 10 {
+		hub.Publish(event(handshake.SYNAdmitted, n))
+	}
+	all, few := hub.Replay(2*events.Kept, 0), hub.Replay(3, 0)
+	none := hub.Replay(10, events.OneKind(handshake.Expired))
+	hub.Publish(event(handshake.Promoted, events.Kept+10))
+	hub.Close()
+	for want := 10; want <= events.Kept+10; want++ {
+		if got, lost := next(t, all); got != want || lost != 0 {
+			t.Fatalf("event %d with %d lost, want %d with none", got, lost, want)
+		}
+	}
+	if got, lost := next(t, few); got != events.Kept+8 || lost != 1 {
+		t.Errorf("with room for 3: event %d with %d lost, want %d with 1", got, lost, events.Kept+8)
+	}
+	for _, s := range []*events.Subscription{all, none} {
+		if _, err := s.Next(t.Context()); !errors.Is(err, io.EOF) {
+			t.Errorf("after the last event: %v, want io.EOF", err)
+		}
+	}
+	late := hub.Replay(2*events.Kept, 0)
+	if n := late.Waiting(); n != events.Kept {
+		t.Errorf("%d events after the end, want %d", n, events.Kept)
+	}
+}
+
 func TestEachSubscriptionGetsEverything(t *testing.T) {
 	var hub events.Hub
 	a, b := hub.Subscribe(10, 0), hub.Subscribe(10, 0)

@@ -20,12 +20,10 @@ type Subscription struct {
 	kinds Kinds
 	ready chan struct{} // capacity 1: an event or the end has come; never closed
 
-	mu     sync.Mutex // guards the following
-	ring   []listener.Event
-	first  int // of ring, the oldest event
-	length int
-	lost   uint64 // since the last event that was taken
-	ended  bool
+	mu    sync.Mutex // guards the following
+	ring  ring
+	lost  uint64 // since the last event that was taken
+	ended bool
 }
 
 // push appends e, in the place of the oldest event where the ring is full.
@@ -34,14 +32,8 @@ func (s *Subscription) push(e *listener.Event) {
 		return
 	}
 	s.mu.Lock()
-	if !s.ended {
-		s.ring[(s.first+s.length)%len(s.ring)] = *e
-		if s.length < len(s.ring) {
-			s.length++
-		} else {
-			s.first = (s.first + 1) % len(s.ring)
-			s.lost++
-		}
+	if !s.ended && s.ring.push(e) {
+		s.lost++
 	}
 	s.mu.Unlock()
 	s.poke()
@@ -71,12 +63,10 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 func (s *Subscription) take() (e Event, ok, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.length == 0 {
+	if s.ring.length == 0 {
 		return Event{}, false, s.ended
 	}
-	e = Event{Event: s.ring[s.first], Lost: s.lost}
-	s.first = (s.first + 1) % len(s.ring)
-	s.length--
+	e = Event{Event: s.ring.shift(), Lost: s.lost}
 	s.lost = 0
 	return e, true, false
 }
@@ -85,7 +75,7 @@ func (s *Subscription) take() (e Event, ok, ended bool) {
 func (s *Subscription) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.length
+	return s.ring.length
 }
 
 // Close ends the subscription: Next returns what is left and then io.EOF.

@@ -25,6 +25,9 @@ type Config struct {
 	Out  io.Writer // takes the banner, the events and the totals
 	JSON bool      // as JSON objects, one a line, instead of text
 
+	Files Files
+	Notes io.Writer // takes what becomes of the files; nil: nobody does
+
 	// Ready is called when the instance serves and has said so. From then on it
 	// runs in the background and writes nothing. Nil: it stays in front.
 	Ready func() error
@@ -34,14 +37,14 @@ type Config struct {
 // ends or it is taken down, which is no error. Everything that it made is gone
 // when it returns.
 func Run(ctx context.Context, cfg Config) error {
-	if err := cfg.Check(); err != nil {
+	if err := errors.Join(cfg.Check(), cfg.Files.Check()); err != nil {
 		return err
 	}
 	server, err := control.Claim(cfg.Dev)
 	if err != nil {
 		return err
 	}
-	r := &run{config: &cfg, server: server, out: newOutput(&cfg)}
+	r := &run{config: &cfg, server: server, out: newOutput(&cfg), files: files{notes: cfg.Notes}}
 	if err := r.up(); err != nil {
 		return errors.Join(err, r.metrics.Close(), server.Close(control.Stopped{}))
 	}
@@ -64,6 +67,7 @@ type run struct {
 	endpoint *endpoint.Endpoint
 	metrics  *metricsServer // nil: nowhere
 	out      *output
+	files    files
 }
 
 // drainTime is how long a reader of the output gets for what is left at the end.
@@ -92,8 +96,8 @@ func (r *run) untilEnd(ctx context.Context) error {
 	err = errors.Join(err, r.metrics.Close(), r.endpoint.Close())
 	totals := r.endpoint.Totals()
 	final := control.Stopped{Totals: totals}
-	if err != nil {
-		final.Error = err.Error()
+	if all := errors.Join(err, r.files.end()); all != nil {
+		final.Error = all.Error()
 	}
 	err = errors.Join(err, r.server.Close(final))
 
@@ -110,6 +114,12 @@ func (r *run) untilEnd(ctx context.Context) error {
 func (r *run) begin(end context.CancelCauseFunc) (shown <-chan struct{}, err error) {
 	done := make(chan struct{})
 	subscription := r.endpoint.Subscribe(shownRing, 0)
+	if err := r.files.begin(&r.config.Files, r.endpoint); err != nil {
+		r.out.silent = true
+		subscription.Close()
+		close(done)
+		return done, err
+	}
 	r.server.Serve(r.endpoint)
 	r.metrics.serve(r.endpoint, r.config.Version)
 	err = r.out.banner(r.endpoint.Status(0), r.metrics.where())

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"tcplab/internal/capture"
+	"tcplab/internal/control"
+	"tcplab/internal/instance"
+)
+
+func newCapture() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "capture -w FILE|-",
+		Short: "Write the packets of a running instance as pcapng, with the listener's reasons",
+		Long: `Writes the packets between the host and the endpoint as pcapng. Each SYN and each
+final ACK has a comment that says what the listener made of it, and why; so have
+the packets that show a SYN-ACK sent again, an expiry, a promotion or an accept.
+Wireshark, tshark and tcpdump read it.
+
+Ctrl-C ends it; the instance goes on.`,
+		Example: `  sudo tcplab capture -w drops.pcapng
+  sudo tcplab capture -w - | wireshark -k -i -
+  sudo tcplab capture -w - | tshark -r - -T fields -e frame.number -e frame.comment`,
+		Args: noArguments,
+	}
+	c.Flags().SortFlags = false
+	to := c.Flags().StringP("write", "w", "", "`FILE` to write; - is the output, which must not be a terminal")
+	count := 0
+	c.Flags().VarP(value[int]{&count, parseCount, "n"}, "count", "c", "end after n packets; 0 is any number")
+	snaplen := snaplenFlag(c)
+	dev := devFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		switch {
+		case *to == "":
+			return badUsage(c, errors.New("no file given: give one with -w FILE, or -w - for a pipe"))
+		case *to == "-" && isTerminal(c.OutOrStdout()):
+			return badUsage(c, errors.New("pcapng is no text for a terminal: give a file with -w FILE, or a pipe: tcplab capture -w - | wireshark -k -i -"))
+		}
+		client, err := control.NewClient(*dev)
+		if err != nil {
+			return badUsage(c, err)
+		}
+		ctx, stop := untilSignal(c.Context())
+		defer stop()
+		return receive(ctx, c, client, *to, *snaplen, uint64(count))
+	}
+	return c
+}
+
+// receive writes the packets of an instance to a file or to the output.
+func receive(ctx context.Context, c *cobra.Command, client *control.Client, to string, snaplen int, count uint64) error {
+	stream, err := client.Capture(ctx, snaplen)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	var sink capture.Sink = capture.NewStream(c.OutOrStdout(), nil)
+	if to != "-" {
+		file, err := capture.Create(to, capture.Rotation{})
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		sink = file
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "capturing, snaplen %d; Ctrl-C ends it\n", snaplen)
+	progress := newProgress(c.ErrOrStderr(), "packets")
+	totals, err := capture.Receive(ctx, sink, stream, count, func(t capture.Totals) {
+		progress.say(t.String())
+	})
+	progress.clear()
+	fmt.Fprintln(c.ErrOrStderr(), totals)
+	if errors.Is(err, unix.EPIPE) {
+		return nil // whoever reads the pipe has seen enough
+	}
+	return err
+}
+
+// isTerminal reports whether w is one.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// snaplenFlag adds --snaplen.
+func snaplenFlag(c *cobra.Command) *int {
+	snaplen := capture.Snaplen
+	c.Flags().VarP(value[int]{&snaplen, parseSnaplen, "bytes"}, "snaplen", "s", "keep the first bytes of each packet")
+	return &snaplen
+}
+
+func parseSnaplen(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		n = 0
+	}
+	return n, capture.CheckSnaplen(n)
+}
+
+// size is a flag for a number of bytes, like 100MB.
+type size struct{ bytes *int64 }
+
+func (s size) Set(text string) error {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > math.MaxInt64 || n != 0 && n < capture.MinSize {
+		return fmt.Errorf("give a size like 100MB, at least %s, or 0 for one file of any size", humanize.Bytes(capture.MinSize))
+	}
+	*s.bytes = int64(n)
+	return nil
+}
+
+func (s size) String() string { return strconv.FormatInt(*s.bytes, 10) }
+func (s size) Type() string   { return "size" }
+
+// addFileFlags adds the flags for what "up" writes beside its output.
+func addFileFlags(c *cobra.Command, files *instance.Files) {
+	flags := c.Flags()
+	flags.StringVar(&files.Capture, "capture", "", "write the packets to `FILE` as pcapng, with the listener's reasons as comments")
+	flags.Var(value[int]{&files.Snaplen, parseSnaplen, "bytes"}, "snaplen", "keep the first bytes of each packet in the capture")
+	flags.Var(size{&files.Rotation.Size}, "capture-size", "size, like 100MB, at which FILE becomes FILE.1 and a new one is begun; 0 is never")
+	flags.Var(value[int]{&files.Rotation.Keep, parseKeep, "n"}, "capture-keep", "how many full files are kept beside FILE")
+	flags.StringVar(&files.Events, "events", "", "write the events to `FILE` as JSON objects, one a line")
+}
+
+func parseKeep(text string) (int, error) {
+	n, err := strconv.ParseInt(text, 10, 16)
+	if err != nil || n < 1 {
+		return 0, errors.New("give a number, 1 or more")
+	}
+	return int(n), nil
+}

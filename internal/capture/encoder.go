@@ -1,0 +1,107 @@
+package capture
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/pcapgo"
+
+	"tcplab/internal/trace"
+)
+
+// Totals are what became of the packets of a capture.
+type Totals struct {
+	Packets uint64 // written
+	Lost    uint64 // missing among them, as whoever read them was too slow
+}
+
+// String is the totals in words, as tcpdump has them.
+func (t Totals) String() string {
+	return fmt.Sprintf("%d packets captured, %d lost", t.Packets, t.Lost)
+}
+
+// Encoder makes the blocks of a pcapng section.
+type Encoder struct {
+	Totals
+	started time.Time
+	blocks  bytes.Buffer
+	ng      *pcapgo.NgWriter
+	header  []byte
+}
+
+// blockSize is enough for any packet with its comments in most cases.
+const blockSize = 128 << 10
+
+// NewEncoder begins a section.
+func NewEncoder(info Info) (*Encoder, error) {
+	e := &Encoder{started: time.Now()}
+	var err error
+	// NgWriter uses a bufio.Writer that it is given as its own.
+	e.ng, err = pcapgo.NewNgWriterInterface(bufio.NewWriterSize(&e.blocks, blockSize), info.ngInterface(), info.ngOptions())
+	if err != nil {
+		return nil, err
+	}
+	if err := e.ng.Flush(); err != nil {
+		return nil, err
+	}
+	e.header = bytes.Clone(e.blocks.Bytes())
+	return e, nil
+}
+
+// Header is the section's header and the description of its interface: what
+// each file begins with.
+func (e *Encoder) Header() []byte { return e.header }
+
+// Packet is the block of a packet. It is valid until the next call.
+func (e *Encoder) Packet(p *trace.Packet) ([]byte, error) {
+	e.Packets++
+	e.Lost += p.Lost
+	options := pcapgo.NgPacketOptions{
+		Comments: comments(p),
+		Flags:    &pcapgo.NgEpbFlags{Direction: pcapgo.NgEpbFlagDirectionOutbound},
+	}
+	if p.Inbound {
+		options.Flags.Direction = pcapgo.NgEpbFlagDirectionInbound
+	}
+	if p.Lost > 0 {
+		options.DropCount = &p.Lost
+	}
+	e.blocks.Reset()
+	err := e.ng.WritePacketWithOptions(gopacket.CaptureInfo{
+		Timestamp: p.Time, CaptureLength: len(p.Data), Length: p.Length,
+	}, p.Data, options)
+	if err == nil {
+		err = e.ng.Flush()
+	}
+	return e.blocks.Bytes(), err
+}
+
+// End is the block that ends the section, with the totals.
+func (e *Encoder) End() []byte { return statistics(e.Totals, e.started) }
+
+// statistics is an Interface Statistics Block.
+func statistics(t Totals, started time.Time) []byte {
+	var blocks bytes.Buffer
+	ng, err := pcapgo.NewNgWriterInterface(&blocks, pcapgo.NgInterface{}, pcapgo.NgWriterOptions{})
+	if err == nil {
+		err = ng.Flush()
+	}
+	blocks.Reset() // the header: the block alone is wanted
+	if err == nil {
+		now := time.Now()
+		err = ng.WriteInterfaceStats(0, pcapgo.NgInterfaceStatistics{
+			LastUpdate: now, StartTime: started, EndTime: now,
+			PacketsReceived: t.Packets + t.Lost, PacketsDropped: t.Lost,
+		})
+	}
+	if err == nil {
+		err = ng.Flush()
+	}
+	if err != nil {
+		return nil // memory takes it always
+	}
+	return blocks.Bytes()
+}

@@ -1,0 +1,160 @@
+package instance
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tcplab/internal/capture"
+	"tcplab/internal/endpoint"
+	"tcplab/internal/events"
+)
+
+// Files are what an instance writes beside its output. What cannot be written
+// any more ends; the instance goes on.
+type Files struct {
+	Capture  string // a pcapng file for the packets; empty: none
+	Snaplen  int    // bytes of each packet in it; zero means capture.Snaplen
+	Rotation capture.Rotation
+	Events   string // a file for the events, as JSON lines; empty: none
+}
+
+// Check says what is wrong with f.
+func (f *Files) Check() error {
+	switch {
+	case f.Capture == "-":
+		return errors.New("capture to -: the output has the events already: give a file, or use tcplab capture -w - beside the running instance")
+	case f.Events == "-":
+		return errors.New("events to -: the output has the events already, with --json as JSON: give a file")
+	case f.Capture != "" && f.Capture == f.Events:
+		return fmt.Errorf("%s is given for the capture and for the events: give two files", f.Capture)
+	case f.Snaplen != 0 && capture.CheckSnaplen(f.Snaplen) != nil:
+		return fmt.Errorf("snaplen %d: %w", f.Snaplen, capture.CheckSnaplen(f.Snaplen))
+	case f.Rotation.Size != 0 && f.Rotation.Size < capture.MinSize:
+		return fmt.Errorf("capture size %d: give at least %d bytes, or 0 for one file of any size", f.Rotation.Size, capture.MinSize)
+	}
+	return nil
+}
+
+// fileRing is how many events wait to be written to a file.
+const fileRing = 1 << 16
+
+// files are the files of a running instance.
+type files struct {
+	notes   io.Writer // takes what went wrong, and what came of it
+	writers sync.WaitGroup
+	closers []func() error
+
+	mu   sync.Mutex // guards the following, and notes
+	errs []error
+}
+
+// begin opens the files and has all that happens from now on written to them.
+// After an error, end is to be called too.
+func (f *files) begin(cfg *Files, ep *endpoint.Endpoint) error {
+	if cfg.Capture != "" {
+		if err := f.capture(cfg, ep); err != nil {
+			return err
+		}
+	}
+	if cfg.Events != "" {
+		return f.events(cfg.Events, ep)
+	}
+	return nil
+}
+
+func (f *files) capture(cfg *Files, ep *endpoint.Endpoint) error {
+	snaplen := cfg.Snaplen
+	if snaplen == 0 {
+		snaplen = capture.Snaplen
+	}
+	file, err := capture.Create(cfg.Capture, cfg.Rotation)
+	if err != nil {
+		return err
+	}
+	f.closers = append(f.closers, file.Close)
+	encoder, err := capture.NewEncoder(capture.Describe(ep.Status(0), snaplen))
+	if err != nil {
+		return err
+	}
+	packets := ep.Trace(capture.Ring, snaplen)
+	f.writers.Go(func() {
+		defer packets.Close()
+		err := capture.Copy(context.Background(), file, packets, encoder)
+		f.note(err, fmt.Sprintf("%s: %v", cfg.Capture, encoder.Totals))
+	})
+	return nil
+}
+
+func (f *files) events(path string, ep *endpoint.Endpoint) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NONBLOCK, 0o644)
+	switch {
+	case errors.Is(err, unix.ENXIO):
+		return fmt.Errorf("events to %s: it is a FIFO that nobody reads: start its reader first", path)
+	case err != nil:
+		return fmt.Errorf("events: %w: give a file that can be written", err)
+	}
+	f.closers = append(f.closers, file.Close)
+	subscription := ep.Subscribe(fileRing, 0)
+	f.writers.Go(func() {
+		defer subscription.Close()
+		err := events.Copy(context.Background(), bufio.NewWriterSize(file, 64<<10), subscription, events.JSON)
+		if err != nil {
+			err = fmt.Errorf("events to %s: %w: it ends here", path, unwrapPath(err))
+		}
+		f.note(err, "")
+	})
+	return nil
+}
+
+// unwrapPath leaves out the path that an error of a file repeats.
+func unwrapPath(err error) error {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
+
+// note tells what came of a file: what went wrong, if anything did.
+func (f *files) note(err error, text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.errs = append(f.errs, err)
+		text = err.Error()
+	}
+	if text != "" && f.notes != nil {
+		fmt.Fprintf(f.notes, "tcplab: %s\n", text)
+	}
+}
+
+// end waits until everything is written, the endpoint being closed, and closes
+// the files. A FIFO whose reader has stopped does not keep it waiting for long.
+// It returns what went wrong, which has been told already.
+func (f *files) end() error {
+	written := make(chan struct{})
+	go func() {
+		f.writers.Wait()
+		close(written)
+	}()
+	select {
+	case <-written:
+	case <-time.After(drainTime):
+	}
+	for _, closeFile := range f.closers {
+		if err := closeFile(); err != nil && !errors.Is(err, os.ErrClosed) {
+			f.note(err, "")
+		}
+	}
+	<-written
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return errors.Join(f.errs...)
+}
