@@ -40,7 +40,7 @@ entries are among them, which ss(8) shows with -a only.`,
 	flags.BoolVarP(&options.NoHeader, "no-header", "H", false, "no header")
 	asJSON := flags.Bool("json", false, "print a JSON object instead of text")
 	limit := 10000
-	flags.Var(value[int]{&limit, parseCount, "n"}, "limit", "list at most n half-open entries of each port, and at most n connections")
+	flags.Var(value[int]{&limit, parseCount, "n"}, "limit", "list at most n half-open entries of each port and n connections, up to 100000")
 	dev := devFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := filter.Parse(args); err != nil {
@@ -49,6 +49,9 @@ entries are among them, which ss(8) shows with -a only.`,
 		client, err := control.NewClient(*dev)
 		if err != nil {
 			return badUsage(c, err)
+		}
+		if filter.ListeningOnly() {
+			limit = 0
 		}
 		list, err := client.Sockets(c.Context(), limit)
 		if err != nil {
@@ -61,8 +64,9 @@ entries are among them, which ss(8) shows with -a only.`,
 		if err := ss.Write(c.OutOrStdout(), list.Sockets, options); err != nil {
 			return err
 		}
-		if list.More > 0 {
-			fmt.Fprintf(c.ErrOrStderr(), "%d more were left out: list them with a larger --limit\n", list.More)
+		if more := list.MoreHalfOpen + list.MoreConnections; more > 0 && !filter.ListeningOnly() {
+			fmt.Fprintf(c.ErrOrStderr(), "%d half-open entries and %d connections were left out: list more with --limit, up to 100000\n",
+				list.MoreHalfOpen, list.MoreConnections)
 		}
 		return nil
 	}

@@ -39,7 +39,7 @@ func (i *instance) Counters() endpoint.Counters {
 
 func (i *instance) Sockets(limit int) endpoint.Sockets {
 	i.asks <- fmt.Sprintf("sockets %d", limit)
-	return endpoint.Sockets{Sockets: []endpoint.Socket{{State: "LISTEN"}}, More: 3}
+	return endpoint.Sockets{Sockets: []endpoint.Socket{{State: "LISTEN"}}, MoreConnections: 3}
 }
 
 func (i *instance) Accept(_ context.Context, n int) (endpoint.Taken, error) {
@@ -127,7 +127,7 @@ func TestRequests(t *testing.T) {
 	instance.asked(t, "counters")
 
 	sockets, err := client.Sockets(t.Context(), 5)
-	if err != nil || sockets.More != 3 || len(sockets.Sockets) != 1 || sockets.Sockets[0].State != "LISTEN" || sockets.Sockets[0].Peer.IsValid() {
+	if err != nil || sockets.MoreConnections != 3 || len(sockets.Sockets) != 1 || sockets.Sockets[0].State != "LISTEN" || sockets.Sockets[0].Peer.IsValid() {
 		t.Errorf("sockets %+v, %v", sockets, err)
 	}
 	instance.asked(t, "sockets 5")

@@ -53,8 +53,8 @@ func TestCountersOfThirtyClients(t *testing.T) {
 	if len(sockets) != 14 || sockets[0].State != "LISTEN" || sockets[0].RecvQ != 13 || sockets[0].SendQ != 8 {
 		t.Errorf("sockets %+v, want LISTEN 13 8, and 13 connections", sockets)
 	}
-	if some := l.Sockets(5); len(some.Sockets) != 6 || some.More != 8 {
-		t.Errorf("%d sockets and %d more, want 6 and 8", len(some.Sockets), some.More)
+	if some := l.Sockets(5); len(some.Sockets) != 6 || some.MoreConnections != 8 {
+		t.Errorf("%d sockets and %d more, want 6 and 8", len(some.Sockets), some.MoreConnections)
 	}
 }
 

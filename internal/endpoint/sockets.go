@@ -14,8 +14,13 @@ import (
 // Sockets are the sockets of an endpoint as ss(8) knows them.
 type Sockets struct {
 	Sockets []Socket `json:"sockets"` // listening ones, half-open ones, connections
-	More    int      `json:"more"`    // how many were left out
+	// How many half-open entries and connections were left out.
+	MoreHalfOpen    int `json:"more_half_open"`
+	MoreConnections int `json:"more_connections"`
 }
+
+// maxSockets is the most that is listed of each kind: a list is for people.
+const maxSockets = 100_000
 
 // Socket is a listening socket, a half-open entry or a connection. Fields are
 // added, never changed.
@@ -42,17 +47,18 @@ const (
 	StateSYNRecv = "SYN-RECV"
 )
 
-// Sockets lists the listening sockets, and at most limit each of the half-open
-// entries of a port and of all connections. It is not one moment's picture: a
+// Sockets lists the listening sockets, and at most limit each, up to a hundred
+// thousand, of the half-open entries of a port and of all connections. It is not one moment's picture: a
 // connection that changes meanwhile may show as before or as after.
 func (e *Endpoint) Sockets(limit int) Sockets {
+	limit = min(limit, maxSockets)
 	var list Sockets
 	var halfOpen []Socket
 	at := make(map[segment.Tuple]int) // in halfOpen
 	for _, l := range e.listeners {
 		s := l.Snapshot(limit)
 		list.Sockets = append(list.Sockets, e.listening(&s))
-		list.More += max(s.Counts.Incomplete-len(s.Incomplete), 0)
+		list.MoreHalfOpen += max(s.Counts.Incomplete-len(s.Incomplete), 0)
 		for _, q := range s.Incomplete {
 			if q.State != backlog.Incomplete {
 				continue // parked: established, and among the connections
@@ -64,8 +70,8 @@ func (e *Endpoint) Sockets(limit int) Sockets {
 			})
 		}
 	}
-	connections, more := e.connections(limit, at, halfOpen)
-	list.More += more
+	var connections []Socket
+	connections, list.MoreConnections = e.connections(limit, at, halfOpen)
 	halfOpen = slices.DeleteFunc(halfOpen, func(s Socket) bool { return s.State == "" })
 	list.Sockets = append(append(list.Sockets, halfOpen...), connections...)
 	return list

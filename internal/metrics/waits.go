@@ -63,7 +63,7 @@ func (w *waits) observe(e *events.Event) {
 	queue := incomplete
 	switch {
 	case e.Kind == handshake.Accepted:
-		queue = completed
+		queue = completed // whatever the time: a waiting accept takes it at once
 	case e.Waited == 0:
 		return // a SYN cookie came back: it was in no queue
 	case e.Kind == handshake.Promoted && e.Decision.Verdict != backlog.Promote:

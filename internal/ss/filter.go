@@ -95,6 +95,11 @@ func (f *Filter) Select(sockets []endpoint.Socket) []endpoint.Socket {
 	return selected
 }
 
+// ListeningOnly reports whether no connection can be shown.
+func (f *Filter) ListeningOnly() bool {
+	return !slices.ContainsFunc(groups["connected"], f.hasState)
+}
+
 func (f *Filter) hasState(state string) bool {
 	switch {
 	case len(f.states) > 0:

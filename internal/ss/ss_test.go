@@ -84,6 +84,9 @@ func TestFilter(t *testing.T) {
 		for _, s := range test.filter.Select(slices.Clone(sockets)) {
 			states = append(states, s.State)
 		}
+		if only := test.filter.ListeningOnly(); only != (test.want == "LISTEN") {
+			t.Errorf("%+v %s: listening sockets only: %v", test.filter, test.args, only)
+		}
 		if got := strings.Join(states, " "); got != test.want {
 			t.Errorf("%+v %s: %s, want %s", test.filter, test.args, got, test.want)
 		}
