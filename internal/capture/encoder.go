@@ -27,7 +27,7 @@ func (t Totals) String() string {
 type Encoder struct {
 	Totals
 	started time.Time
-	blocks  bytes.Buffer
+	out     block
 	ng      *pcapgo.NgWriter
 	header  []byte
 }
@@ -40,15 +40,40 @@ func NewEncoder(info Info) (*Encoder, error) {
 	e := &Encoder{started: time.Now()}
 	var err error
 	// NgWriter uses a bufio.Writer that it is given as its own.
-	e.ng, err = pcapgo.NewNgWriterInterface(bufio.NewWriterSize(&e.blocks, blockSize), info.ngInterface(), info.ngOptions())
+	e.ng, err = pcapgo.NewNgWriterInterface(bufio.NewWriterSize(&e.out, blockSize), info.ngInterface(), info.ngOptions())
 	if err != nil {
 		return nil, err
 	}
-	if err := e.ng.Flush(); err != nil {
-		return nil, err
+	header, err := e.take()
+	e.header = bytes.Clone(header)
+	return e, err
+}
+
+// take is what NgWriter has written since the last time. It is valid until
+// NgWriter writes again.
+func (e *Encoder) take() ([]byte, error) {
+	e.out.last = true
+	err := e.ng.Flush()
+	taken := e.out.bytes
+	e.out = block{}
+	return taken, err
+}
+
+// block takes what a bufio.Writer writes, and copies it only if that is more
+// than one buffer.
+type block struct {
+	bytes []byte
+	last  bool // nothing follows what is written now
+}
+
+// Write implements io.Writer.
+func (b *block) Write(p []byte) (int, error) {
+	if b.last && b.bytes == nil {
+		b.bytes = p
+	} else {
+		b.bytes = append(b.bytes, p...)
 	}
-	e.header = bytes.Clone(e.blocks.Bytes())
-	return e, nil
+	return len(p), nil
 }
 
 // Header is the section's header and the description of its interface: what
@@ -69,14 +94,13 @@ func (e *Encoder) Packet(p *trace.Packet) ([]byte, error) {
 	if p.Lost > 0 {
 		options.DropCount = &p.Lost
 	}
-	e.blocks.Reset()
 	err := e.ng.WritePacketWithOptions(gopacket.CaptureInfo{
 		Timestamp: p.Time, CaptureLength: len(p.Data), Length: p.Length,
 	}, p.Data, options)
-	if err == nil {
-		err = e.ng.Flush()
+	if err != nil {
+		return nil, err
 	}
-	return e.blocks.Bytes(), err
+	return e.take()
 }
 
 // End is the block that ends the section, with the totals.

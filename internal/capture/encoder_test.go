@@ -122,6 +122,24 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+// A packet with its comments may be larger than any buffer.
+func TestLargeBlocks(t *testing.T) {
+	for _, n := range []int{60_000, 65_000} {
+		e := newEncoder(t)
+		p := packet(n)
+		for range 1000 {
+			p.Events = append(p.Events, event(handshake.Expired, 5000))
+		}
+		stream := slices.Concat(e.Header(), encode(t, e, packet(0)), encode(t, e, p), encode(t, e, packet(0)), e.End())
+		if got := packets(t, bytes.NewReader(stream)); got != 3 {
+			t.Errorf("%d packets, want 3", got)
+		}
+		if !bytes.Contains(stream, p.Data) {
+			t.Error("the packet is not in the stream")
+		}
+	}
+}
+
 // Whatever is lost, the totals have it.
 func TestTotals(t *testing.T) {
 	e := newEncoder(t)

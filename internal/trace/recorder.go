@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -115,8 +116,7 @@ func (r *Recorder) copy(packet []byte, inbound bool) *Packet {
 	if snaplen == 0 {
 		return nil
 	}
-	data := make([]byte, min(int64(len(packet)), snaplen))
-	copy(data, packet)
+	data := bytes.Clone(packet[:min(int64(len(packet)), snaplen)]) // clears nothing before it copies
 	return &Packet{Inbound: inbound, Data: data, Length: len(packet)}
 }
 

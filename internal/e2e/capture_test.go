@@ -1,0 +1,211 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	pcapng "tcplab/internal/capture"
+	"tcplab/internal/endpoint"
+	"tcplab/internal/trace"
+	"tcplab/listener/backlog/profiles"
+	"tcplab/listener/handshake"
+)
+
+// annotated is a capture of the endpoint's own, in a file.
+type annotated struct {
+	l       *lab
+	file    *pcapng.File
+	packets *trace.Subscription
+	encoder *pcapng.Encoder
+	done    chan error
+}
+
+// capture starts to capture, as "tcplab up --capture" does.
+func (l *lab) capture() *annotated {
+	l.Helper()
+	c := &annotated{l: l, packets: l.Trace(pcapng.Ring, pcapng.Snaplen), done: make(chan error, 1)}
+	var err error
+	if c.file, err = pcapng.Create(filepath.Join(l.TempDir(), "x.pcapng"), pcapng.Rotation{}); err != nil {
+		l.Fatal(err)
+	}
+	if c.encoder, err = pcapng.NewEncoder(pcapng.Describe(l.Status(0), pcapng.Snaplen)); err != nil {
+		l.Fatal(err)
+	}
+	go func() { c.done <- pcapng.Copy(context.Background(), c.file, c.packets, c.encoder) }()
+	return c
+}
+
+// stop ends the capture, with all packets that there have been.
+func (c *annotated) stop() {
+	c.l.Helper()
+	c.packets.Close()
+	if err := <-c.done; err != nil {
+		c.l.Error(err)
+	}
+	if err := c.file.Close(); err != nil {
+		c.l.Error(err)
+	}
+}
+
+// tshark is what tshark shows of the packets that a filter selects, a line each.
+func (c *annotated) tshark(filter string, fields ...string) []string {
+	c.l.Helper()
+	args := []string{"-r", c.file.Path(), "-Y", filter, "-T", "fields"}
+	for _, field := range fields {
+		args = append(args, "-e", field)
+	}
+	var lines []string
+	for line := range strings.Lines(c.l.run("tshark", args...)) {
+		if !strings.HasPrefix(line, "Running as user") { // a warning
+			lines = append(lines, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	return lines
+}
+
+const (
+	synFilter    = "tcp.flags.syn == 1 && tcp.flags.ack == 0"
+	synACKFilter = "tcp.flags.syn == 1 && tcp.flags.ack == 1"
+	inbound      = "0x00000001"
+	outbound     = "0x00000002"
+)
+
+// Thirty clients at a backlog of 8 that nobody accepts from: each SYN says what
+// became of it and why, and as many were dropped as the counters say.
+func TestCaptureHasAReasonForEachDroppedSYN(t *testing.T) {
+	t.Parallel()
+	l := up(t, acceptOff)
+	c := l.capture()
+	clients := l.connect(30)
+	for i, client := range clients[:13] {
+		if err := client.Wait(l.ctx); err != nil {
+			t.Fatalf("client %d: %v", i+1, err)
+		}
+	}
+	l.Close() // nothing is dropped any more
+	c.stop()
+
+	dropped, admitted := 0, 0
+	for _, line := range c.tshark(synFilter, "frame.packet_flags_direction", "frame.comment") {
+		switch direction, comment, _ := strings.Cut(line, "\t"); {
+		case direction != inbound:
+			t.Errorf("a SYN's direction is %s, want %s", direction, inbound)
+		case comment == "SYN dropped: 13 of 13 queued (incomplete 0, completed 13), bsd, backlog 8":
+			dropped++
+		case strings.HasPrefix(comment, "SYN admitted: incomplete 1, completed "):
+			admitted++
+		default:
+			t.Errorf("a SYN has the comment %q", comment)
+		}
+	}
+	if want := int(l.Totals()["ListenDrops"]); dropped != want || dropped < 17 || admitted != 13 {
+		t.Errorf("%d SYNs are said to be dropped, %d admitted, want ListenDrops, %d, and 13", dropped, admitted, want)
+	}
+	promoted := c.tshark(`frame.comment contains "promoted: incomplete 0, completed"`, "tcp.flags")
+	if !slices.Equal(promoted, slices.Repeat([]string{"0x0010"}, 13)) {
+		t.Errorf("the packets that promoted have the flags %v, want 13 ACKs", promoted)
+	}
+	for _, line := range c.tshark(synACKFilter, "frame.packet_flags_direction") {
+		if line != outbound {
+			t.Errorf("a SYN-ACK's direction is %s, want %s", line, outbound)
+		}
+	}
+	if closed := c.tshark(`frame.comment contains "closed: "`, "tcp.flags.reset"); len(closed) != 13 {
+		t.Errorf("%d RSTs show that the listener closed, want 13", len(closed))
+	}
+
+	read := strings.Count(l.run("tcpdump", "-n", "-t", "-q", "-r", c.file.Path()), "\n")
+	if uint64(read) < c.encoder.Packets { // it says a line or two of its own
+		t.Errorf("tcpdump reads %d packets, want %d", read, c.encoder.Packets)
+	}
+}
+
+// A SYN-ACK stands behind the SYN that it answers, and each packet behind those
+// that were seen before.
+func TestCaptureIsInOrder(t *testing.T) {
+	t.Parallel()
+	l := up(t, func(cfg *endpoint.Config) { cfg.Backlog.Backlog = 128 })
+	c := l.capture()
+	l.run("ab", "-q", "-n", "500", "-c", "50", "http://192.0.2.2/")
+	c.stop()
+	var last string
+	seen := make(map[string]bool)
+	for _, line := range c.tshark("tcp", "frame.time_epoch", "tcp.stream", "tcp.flags", "frame.comment") {
+		fields := strings.Split(line, "\t")
+		if fields[0] < last {
+			t.Fatalf("%s comes after %s", fields[0], last)
+		}
+		last = fields[0]
+		switch stream := fields[1]; {
+		case fields[2] == "0x0002" && strings.HasPrefix(fields[3], "SYN admitted"):
+			seen[stream] = true
+		case !seen[stream]:
+			t.Fatalf("no SYN that was admitted before %q", line)
+		}
+	}
+	if len(seen) < 500 { // ab begins a few that it does not need
+		t.Errorf("%d connections, want at least 500", len(seen))
+	}
+	comments := strings.Join(c.tshark(`frame.comment contains "accepted: waited"`, "frame.comment"), "\n")
+	if n := strings.Count(comments, "accepted: waited"); n < 500 {
+		t.Errorf("%d accepts are shown, want at least 500", n)
+	}
+}
+
+// What the timers do shows at the packets that they send.
+func TestCaptureShowsTimers(t *testing.T) {
+	t.Parallel()
+	l := up(t, func(cfg *endpoint.Config) {
+		cfg.SYNTimeout = 1500 * time.Millisecond
+		p := *profiles.BSD
+		p.Schedule.Retransmit = []time.Duration{500 * time.Millisecond}
+		cfg.Profile = &p
+	})
+	c := l.capture()
+	expired := l.watch(handshake.Expired)
+	l.raw(syn(spoofed(4000), 1000))
+	l.next(expired)
+	l.run("ping", "-c", "1", "-W", "10", server.Addr().String()) // its RST has left before
+	c.stop()
+	again := c.tshark(synACKFilter+` && frame.comment contains "SYN-ACK sent again: no final ACK after"`, "frame.comment")
+	reset := c.tshark(`tcp.flags.reset == 1 && frame.comment contains "expired: no final ACK after"`, "frame.comment")
+	if len(again) != 1 || len(reset) != 1 {
+		t.Errorf("SYN-ACKs sent again: %q, RSTs of the expiry: %q, want one each", again, reset)
+	}
+}
+
+// Downloads with a capture and without, in turn: what the capture costs.
+func TestThroughputWithCapture(t *testing.T) {
+	l := up(t, nil)
+	size := 2_000_000
+	download := func(size int) float64 {
+		began := time.Now()
+		l.run("curl", "-sS", "-m", "120", "-o", "/dev/null", fmt.Sprintf("http://192.0.2.2/bytes/%d", size))
+		return float64(size) / time.Since(began).Seconds()
+	}
+	size = min(max(int(download(size)), size), 200_000_000) // a second or so each
+	const rounds = 5
+	var without, with []float64
+	var totals pcapng.Totals
+	for range rounds {
+		without = append(without, download(size))
+		c := l.capture()
+		with = append(with, download(size))
+		c.stop()
+		totals.Packets += c.encoder.Packets
+		totals.Lost += c.encoder.Lost
+	}
+	slices.Sort(without)
+	slices.Sort(with)
+	ratio := with[rounds/2] / without[rounds/2]
+	t.Logf("%d MB: %.0f MB/s without, %.0f MB/s with a capture, %.2f; %v", size/1e6, without[rounds/2]/1e6, with[rounds/2]/1e6, ratio, totals)
+	// It is above 0.7 on a machine that has nothing else to do.
+	if ratio < 0.4 {
+		t.Errorf("with a capture a download has %.2f of its throughput", ratio)
+	}
+}
