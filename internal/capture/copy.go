@@ -12,7 +12,7 @@ const (
 	Ring = 1 << 16
 	// pause is how long packets gather. To be woken for each of them would cost
 	// the endpoint more than to copy it.
-	pause = 50 * time.Millisecond
+	pause = 10 * time.Millisecond
 )
 
 // Copy writes the packets of s until that ends or ctx does, which is no error,
@@ -47,6 +47,7 @@ func Copy(ctx context.Context, sink Sink, s *trace.Subscription, e *Encoder) err
 
 // write writes a packet.
 func write(sink Sink, e *Encoder, p *trace.Packet) error {
+	defer p.Release()
 	block, err := e.Packet(p)
 	if err != nil {
 		return err

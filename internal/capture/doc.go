@@ -15,7 +15,7 @@
 //
 // # Times
 //
-// A packet is written within a twentieth of a second, as readers are woken for
+// A packet is written within a hundredth of a second, as readers are woken for
 // many packets at once, and flushed with it.
 //
 // # Concurrency

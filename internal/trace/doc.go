@@ -35,7 +35,7 @@
 //
 // Recorder and Subscription are safe for concurrent use. The package starts no
 // goroutine. While nobody subscribes, a packet costs the reading of one atomic
-// number; otherwise two allocations and one copy, of the longest length that a
-// subscription asks for. The packets of several subscriptions share that copy,
-// which must not be changed.
+// number; otherwise a copy, of the longest length that a subscription asks for. The
+// packets of several subscriptions share that copy, which must not be changed.
+// Readers that give it back (Packet.Release) spare the endpoint new memory.
 package trace

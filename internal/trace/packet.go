@@ -18,6 +18,17 @@ type Packet struct {
 
 	Lost       uint64 // packets before this one that the reader was too slow for
 	LostEvents uint64 // events since the packet before, of any reader, that no packet could show
+
+	buffer *buffer // of Data
+}
+
+// Release gives the memory of Data back, which must not be looked at any more: a
+// reader that is done with a packet may call it once. The others lose nothing by
+// it, and a packet that is not given back costs the collector's work alone.
+func (p *Packet) Release() {
+	if p.buffer != nil {
+		p.buffer.release()
+	}
 }
 
 // Tuple is the connection that the packet belongs to; false if it carries no

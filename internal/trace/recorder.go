@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"bytes"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -116,8 +115,10 @@ func (r *Recorder) copy(packet []byte, inbound bool) *Packet {
 	if snaplen == 0 {
 		return nil
 	}
-	data := bytes.Clone(packet[:min(int64(len(packet)), snaplen)]) // clears nothing before it copies
-	return &Packet{Inbound: inbound, Data: data, Length: len(packet)}
+	n := min(len(packet), int(snaplen))
+	b := newBuffer(n)
+	copy(b.bytes, packet[:n])
+	return &Packet{Inbound: inbound, Data: b.bytes[:n:n], Length: len(packet), buffer: b}
 }
 
 // attachLocked gives p the events that have waited for it.
@@ -143,6 +144,7 @@ func (r *Recorder) releaseLocked() {
 }
 
 func (r *Recorder) pushLocked(p *Packet) {
+	p.buffer.users.Store(int32(len(r.subs)))
 	for _, s := range r.subs {
 		s.push(p)
 	}

@@ -31,14 +31,16 @@ type Subscription struct {
 // push appends p. Where there is no room, the oldest packets are lost.
 func (s *Subscription) push(p *Packet) {
 	s.mu.Lock()
-	if !s.ended {
-		for s.length == len(s.ring) || s.length > 0 && s.bytes+len(p.Data) > maxBytes {
-			s.shiftLocked()
+	if s.ended {
+		p.Release()
+	} else {
+		for s.length == len(s.ring) || s.length > 0 && s.bytes+len(p.buffer.bytes) > maxBytes {
+			s.shiftLocked().Release()
 			s.lost++
 		}
 		s.ring[(s.first+s.length)%len(s.ring)] = p
 		s.length++
-		s.bytes += len(p.Data)
+		s.bytes += len(p.buffer.bytes)
 	}
 	s.mu.Unlock()
 	s.poke()
@@ -50,7 +52,7 @@ func (s *Subscription) shiftLocked() *Packet {
 	s.ring[s.first] = nil
 	s.first = (s.first + 1) % len(s.ring)
 	s.length--
-	s.bytes -= len(p.Data)
+	s.bytes -= len(p.buffer.bytes)
 	return p
 }
 
