@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -74,15 +75,40 @@ func receive(ctx context.Context, c *cobra.Command, client *control.Client, to s
 		sink = file
 	}
 	fmt.Fprintf(c.ErrOrStderr(), "capturing, snaplen %d; Ctrl-C ends it\n", snaplen)
-	progress := newProgress(c.ErrOrStderr(), "packets")
-	totals, err := capture.Receive(ctx, sink, stream, count, func(t capture.Totals) {
-		progress.say(t.String())
-	})
-	progress.clear()
-	fmt.Fprintln(c.ErrOrStderr(), totals)
+	done := make(chan error, 1)
+	go func() { done <- show(ctx, c.ErrOrStderr(), sink, stream, count) }()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		select {
+		case err = <-done:
+		case <-time.After(stuckTime):
+			return errors.New("whoever reads the capture has stopped: the end of it is missing")
+		}
+	}
 	if errors.Is(err, unix.EPIPE) {
 		return nil // whoever reads the pipe has seen enough
 	}
+	return err
+}
+
+const (
+	stuckTime    = 2 * time.Second        // for the reader of a pipe, at the end
+	progressTime = 200 * time.Millisecond // between two numbers
+)
+
+// show writes a capture to sink and says on stderr how far it has come.
+func show(ctx context.Context, stderr io.Writer, sink capture.Sink, stream io.Reader, count uint64) error {
+	progress := newProgress(stderr, "packets")
+	var shown time.Time
+	totals, err := capture.Receive(ctx, sink, stream, count, func(t capture.Totals) {
+		if now := time.Now(); now.Sub(shown) >= progressTime {
+			progress.say(t.String())
+			shown = now
+		}
+	})
+	progress.clear()
+	fmt.Fprintln(stderr, totals)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	pcapng "tcplab/internal/capture"
 	"tcplab/internal/endpoint"
+	"tcplab/internal/netns"
 	"tcplab/internal/trace"
 	"tcplab/listener/backlog/profiles"
 	"tcplab/listener/handshake"
@@ -176,6 +177,26 @@ func TestCaptureShowsTimers(t *testing.T) {
 	reset := c.tshark(`tcp.flags.reset == 1 && frame.comment contains "expired: no final ACK after"`, "frame.comment")
 	if len(again) != 1 || len(reset) != 1 {
 		t.Errorf("SYN-ACKs sent again: %q, RSTs of the expiry: %q, want one each", again, reset)
+	}
+}
+
+// A flood is captured to the last SYN, each with its reason.
+func TestCaptureOfAFlood(t *testing.T) {
+	t.Parallel()
+	l := up(t, nil)
+	c := l.capture()
+	sent, err := l.ns.Flood(l.ctx, netns.Flood{To: server, Rate: 10_000, Count: 20_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	c.stop()
+	totals := l.Totals()
+	comments := strings.Join(c.tshark(synFilter, "frame.comment"), "\n")
+	dropped, admitted := strings.Count(comments, "SYN dropped: "), strings.Count(comments, "SYN admitted: ")
+	if c.encoder.Lost != 0 || uint64(dropped) != totals["ListenDrops"] || uint64(dropped+admitted) != totals["SYNsReceived"] {
+		t.Errorf("of %d SYNs %d are said to be dropped and %d admitted, %v; want %d and all of %d",
+			sent, dropped, admitted, c.encoder.Totals, totals["ListenDrops"], totals["SYNsReceived"])
 	}
 }
 
