@@ -158,6 +158,23 @@ func TestCaptureIsInOrder(t *testing.T) {
 	}
 }
 
+// What leaves is captured with the client's numbers, and none is missing: each
+// acknowledgment is of something that was captured.
+func TestCaptureHasTheClientsNumbers(t *testing.T) {
+	t.Parallel()
+	l := up(t, nil)
+	c := l.capture()
+	l.run("curl", "-sS", "-m", "60", "-o", "/dev/null", "http://192.0.2.2/bytes/3000000")
+	l.run("curl", "-sS", "-g", "-m", "60", "-o", "/dev/null", "http://[2001:db8:77::2]/bytes/3000000")
+	c.stop()
+	if wrong := c.tshark("tcp.analysis.ack_lost_segment || tcp.analysis.lost_segment || ip.checksum.status == 0", "frame.number"); len(wrong) > 0 {
+		t.Errorf("tshark finds fault with the packets %v", wrong)
+	}
+	if n := len(c.tshark(`ipv6 && frame.comment contains "promoted"`, "frame.number")); n != 1 {
+		t.Errorf("%d final ACKs over IPv6 have a comment, want 1", n)
+	}
+}
+
 // What the timers do shows at the packets that they send.
 func TestCaptureShowsTimers(t *testing.T) {
 	t.Parallel()
