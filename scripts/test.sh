@@ -42,9 +42,12 @@ need curl curl
 need ab apache2-utils
 need tcpdump tcpdump
 need tshark tshark
+need nmap nmap
+need nginx nginx-light
 need ip iproute2
 need ping iputils-ping
 need gcc gcc # the race detector
+compgen -G "/usr/sbin/php-fpm*" >/dev/null || install+=(php-fpm)
 if [ ${#install[@]} -gt 0 ]; then
 	if ! command -v apt-get >/dev/null; then
 		echo "scripts/test.sh: the tests use programs that are missing, from these Debian packages: ${install[*]}; install them" >&2

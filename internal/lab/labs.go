@@ -1,0 +1,15 @@
+package lab
+
+var labs = []*Lab{
+	twoQueuesLab,
+	twentyClientsLab,
+	fullQueueLab,
+	refusedOrDroppedLab,
+	latencyStepsLab,
+	synTimeoutLab,
+	synFloodLab,
+	believesConnectedLab,
+	somaxconnLab,
+	figure410Lab,
+	connectTimeoutLab,
+}

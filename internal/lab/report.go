@@ -1,0 +1,173 @@
+package lab
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"tcplab/internal/capture"
+	"tcplab/internal/events"
+	"tcplab/internal/trace"
+	"tcplab/listener"
+	"tcplab/listener/segment"
+)
+
+//go:embed report.html
+var reportHTML string
+
+var reportTemplate = template.Must(template.New("report").Parse(reportHTML))
+
+// report is what the page shows.
+type report struct {
+	Lab     *Lab
+	Started string
+	Speed   int
+	Items   []Item
+	Claims  int
+	Failed  int
+	Servers []serverReport
+}
+
+// serverReport is an endpoint's part of it.
+type serverReport struct {
+	*ServerRecord
+	Chart   template.HTML
+	Ladders []ladderReport
+	More    int // connections that have no ladder
+	Capture string
+	Events  string
+}
+
+type ladderReport struct {
+	Title string
+	SVG   template.HTML
+}
+
+// maxLadders is how many connections of an endpoint are drawn.
+const maxLadders = 6
+
+// writeReport writes the report of a lab into a folder: NAME.html, and for each
+// endpoint its annotated packets and its events.
+func writeReport(dir string, l *Lab, s *Scene) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	r := report{Lab: l, Started: s.started.Format("2006-01-02 15:04:05 MST"), Speed: s.Speed(), Items: s.record.Items}
+	r.Failed, r.Claims = s.record.Failed()
+	for i, server := range s.record.Servers {
+		base := l.Name
+		if len(s.record.Servers) > 1 {
+			base = fmt.Sprintf("%s-%d", l.Name, i+1)
+		}
+		part := serverReport{ServerRecord: server, Capture: base + ".pcapng", Events: base + ".jsonl"}
+		if err := writeCapture(filepath.Join(dir, part.Capture), server); err != nil {
+			return err
+		}
+		if err := writeEvents(filepath.Join(dir, part.Events), server.Events); err != nil {
+			return err
+		}
+		part.Chart = template.HTML(chartSVG(server.Events)) //nolint:gosec // our own drawing, its texts escaped
+		ports := interesting(server)
+		for _, tuple := range ports[:min(len(ports), maxLadders)] {
+			packets := packetsOf(server.Packets, tuple)
+			part.Ladders = append(part.Ladders, ladderReport{tuple.Client().String(), template.HTML(ladderSVG(packets))}) //nolint:gosec // as above
+		}
+		part.More = len(ports) - len(part.Ladders)
+		r.Servers = append(r.Servers, part)
+	}
+	var page bytes.Buffer
+	if err := reportTemplate.Execute(&page, &r); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, l.Name+".html"), page.Bytes(), 0o644)
+}
+
+// interesting are the connections worth a ladder: one for each way in which
+// connections went first, then the others in order.
+func interesting(r *ServerRecord) []segment.Tuple {
+	var order []segment.Tuple
+	fate := make(map[segment.Tuple]string)
+	for i := range r.Events {
+		e := &r.Events[i]
+		if _, seen := fate[e.Tuple]; !seen {
+			order = append(order, e.Tuple)
+		}
+		if k := e.Kind.String(); !bytes.HasSuffix([]byte(fate[e.Tuple]), []byte(k)) {
+			fate[e.Tuple] += " " + k
+		}
+	}
+	first := make(map[string]bool)
+	var chosen, others []segment.Tuple
+	for _, tuple := range order {
+		if first[fate[tuple]] {
+			others = append(others, tuple)
+			continue
+		}
+		first[fate[tuple]] = true
+		chosen = append(chosen, tuple)
+	}
+	return append(chosen, others...)
+}
+
+func packetsOf(packets []trace.Packet, tuple segment.Tuple) []trace.Packet {
+	return slices.DeleteFunc(slices.Clone(packets), func(p trace.Packet) bool {
+		of, ok := p.Tuple()
+		return !ok || of != tuple
+	})
+}
+
+func writeCapture(path string, r *ServerRecord) (err error) {
+	encoder, err := capture.NewEncoder(capture.Info{Dev: "tcplab0", Snaplen: snaplen, Comment: r.Title + " " + r.Rule})
+	if err != nil {
+		return err
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if _, err := file.Write(encoder.Header()); err != nil {
+		return err
+	}
+	for i := range r.Packets {
+		block, err := encoder.Packet(&r.Packets[i])
+		if err == nil {
+			_, err = file.Write(block)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err = file.Write(encoder.End())
+	return err
+}
+
+func writeEvents(path string, list []listener.Event) error {
+	var lines bytes.Buffer
+	for i := range list {
+		record := events.NewRecord(&events.Event{Event: list[i]})
+		line, err := events.JSON(&record)
+		if err != nil {
+			return err
+		}
+		lines.Write(line)
+	}
+	return os.WriteFile(path, lines.Bytes(), 0o644)
+}
+
+// Seconds is the item's time for the page.
+func (i *Item) Seconds() string { return fmt.Sprintf("%.2f s", i.At.Seconds()) }
+
+// axis is a duration as the axes of drawings have it.
+func axis(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.4g s", d.Seconds())
+}
