@@ -29,6 +29,7 @@ accepted, SYN dropped and why, expired, reset.
 Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 		Example: `  sudo tcplab up --backlog 8
   sudo tcplab up --backlog 2 --accept off --profile sum
+  sudo tcplab up --backlog 8 --ui :8080
   sudo tcplab up --capture drops.pcapng --capture-size 100MB
   sudo tcplab up --dev lab1 --host 198.51.100.1/24 --port 80 --port 8080 --detach`,
 		Args: noArguments,
@@ -42,6 +43,10 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 	c.Flags().Var(value[netip.AddrPort]{&metrics, webguard.Parse, "address"}, "metrics",
 		"serve metrics for Prometheus there; :9100 is loopback, any other address needs a token, which is printed")
 	c.Flags().Lookup("metrics").DefValue = ""
+	var page netip.AddrPort
+	c.Flags().Var(value[netip.AddrPort]{&page, webguard.Parse, "address"}, "ui",
+		"serve a live page there; :8080 is loopback, any other address needs a token, which is printed")
+	c.Flags().Lookup("ui").DefValue = ""
 	files := instance.Files{Snaplen: capture.Snaplen, Rotation: capture.Rotation{Keep: 4}}
 	addFileFlags(c, &files)
 	asJSON := c.Flags().Bool("json", false, "print JSON objects, one a line, instead of text")
@@ -60,7 +65,7 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 			return detach.Start(ctx)
 		}
 		cfg := instance.Config{
-			Config: config, Metrics: metrics, Version: version(), Out: c.OutOrStdout(), JSON: *asJSON,
+			Config: config, Metrics: metrics, UI: page, Version: version(), Out: c.OutOrStdout(), JSON: *asJSON,
 			Files: files, Notes: c.ErrOrStderr(),
 		}
 		if *background {

@@ -20,7 +20,8 @@ type Config struct {
 	// Metrics is where metrics are served for Prometheus, by the rules of package
 	// webguard. The zero value: nowhere.
 	Metrics netip.AddrPort
-	Version string // of the program
+	UI      netip.AddrPort // where the page is served, likewise
+	Version string         // of the program
 
 	Out  io.Writer // takes the banner, the events and the totals
 	JSON bool      // as JSON objects, one a line, instead of text
@@ -46,7 +47,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	r := &run{config: &cfg, server: server, out: newOutput(&cfg), files: files{notes: cfg.Notes}}
 	if err := r.up(); err != nil {
-		return errors.Join(err, r.metrics.Close(), server.Close(control.Stopped{}))
+		return errors.Join(err, r.page.close(), r.metrics.Close(), server.Close(control.Stopped{}))
 	}
 	return r.untilEnd(ctx)
 }
@@ -54,6 +55,9 @@ func Run(ctx context.Context, cfg Config) error {
 // up opens what the instance listens at, and brings the endpoint up.
 func (r *run) up() (err error) {
 	if r.metrics, err = openMetrics(r.config); err != nil {
+		return err
+	}
+	if r.page, err = openPage(r.config.UI); err != nil {
 		return err
 	}
 	r.endpoint, err = endpoint.Up(r.config.Config)
@@ -66,6 +70,7 @@ type run struct {
 	server   *control.Server
 	endpoint *endpoint.Endpoint
 	metrics  *metricsServer // nil: nowhere
+	page     *page          // likewise
 	out      *output
 	files    files
 }
@@ -93,7 +98,7 @@ func (r *run) untilEnd(ctx context.Context) error {
 		}
 	}
 
-	err = errors.Join(err, r.metrics.Close(), r.endpoint.Close())
+	err = errors.Join(err, r.page.close(), r.metrics.Close(), r.endpoint.Close())
 	totals := r.endpoint.Totals()
 	final := control.Stopped{Totals: totals}
 	if all := errors.Join(err, r.files.end()); all != nil {
@@ -122,7 +127,8 @@ func (r *run) begin(end context.CancelCauseFunc) (shown <-chan struct{}, err err
 	}
 	r.server.Serve(r.endpoint)
 	r.metrics.serve(r.endpoint, r.config.Version)
-	err = r.out.banner(r.endpoint.Status(0), r.metrics.where())
+	r.page.serve(r.endpoint)
+	err = r.out.banner(r.endpoint.Status(0), r.metrics.where(), r.page.url())
 	if err == nil && r.config.Ready != nil {
 		err = r.config.Ready()
 		r.out.silent = true

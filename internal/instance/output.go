@@ -38,6 +38,7 @@ type notice struct {
 	Totals map[string]uint64 `json:"totals,omitempty"` // of "down"
 
 	Metrics *served `json:"metrics,omitempty"` // of "up", with --metrics
+	UI      string  `json:"ui,omitempty"`      // of "up", with --ui: what to open, its token included
 }
 
 // served is something that is served over TCP beside the endpoint.
@@ -85,7 +86,7 @@ func (o *output) say(text string, n notice) error {
 
 // banner says where the instance listens, what the profile makes of the backlog,
 // and what to try.
-func (o *output) banner(s endpoint.Status, metrics *served) error {
+func (o *output) banner(s endpoint.Status, metrics *served, page string) error {
 	var b strings.Builder
 	for i := range s.Listeners {
 		fmt.Fprintf(&b, "listening on %s (%s, accept %s)\n", s.AddrsText(i), s.App, s.Accept)
@@ -99,11 +100,14 @@ func (o *output) banner(s endpoint.Status, metrics *served) error {
 		}
 		fmt.Fprintln(&b)
 	}
+	if page != "" {
+		fmt.Fprintf(&b, "page at %s\n", page)
+	}
 	fmt.Fprintf(&b, "\nto try, in another terminal:\n")
 	for _, command := range suggestions(&s) {
 		fmt.Fprintf(&b, "  %s\n", command)
 	}
-	return o.say(b.String()+"\n", notice{Kind: "up", Status: &s, Metrics: metrics})
+	return o.say(b.String()+"\n", notice{Kind: "up", Status: &s, Metrics: metrics, UI: page})
 }
 
 // totals is the last line.
