@@ -49,9 +49,15 @@ func serve(t *testing.T, addr string) (*webguard.Guard, *Server) {
 	return guard, server
 }
 
+// response is what came back, without its body.
+type response struct {
+	status int
+	header http.Header
+}
+
 // ask sends a request that change has altered, and returns the answer with its
 // body.
-func ask(t *testing.T, method, url, body string, change func(*http.Request)) (*http.Response, string) {
+func ask(t *testing.T, method, url, body string, change func(*http.Request)) (response, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -72,21 +78,21 @@ func ask(t *testing.T, method, url, body string, change func(*http.Request)) (*h
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer, string(text)
+	return response{answer.StatusCode, answer.Header}, string(text)
 }
 
 func TestSecurityHeaders(t *testing.T) {
 	guard, _ := serve(t, "127.0.0.1:0")
 	for _, path := range []string{"/", "/js/main.js", "/css/base.css", "/api/connections/1", "/nothing"} {
 		answer, _ := ask(t, "GET", guard.URL(path), "", nil)
-		policy := answer.Header.Get("Content-Security-Policy")
+		policy := answer.header.Get("Content-Security-Policy")
 		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"} {
 			if !strings.Contains(policy, want) || strings.Contains(policy, "unsafe") {
 				t.Errorf("%s: policy %q", path, policy)
 			}
 		}
-		if answer.Header.Get("X-Content-Type-Options") != "nosniff" || answer.Header.Get("Referrer-Policy") != "no-referrer" {
-			t.Errorf("%s: headers %v", path, answer.Header)
+		if answer.header.Get("X-Content-Type-Options") != "nosniff" || answer.header.Get("Referrer-Policy") != "no-referrer" {
+			t.Errorf("%s: headers %v", path, answer.header)
 		}
 	}
 }
@@ -141,32 +147,32 @@ func TestWhoMayChange(t *testing.T) {
 				t.Fatal(err)
 			}
 			answer, text := ask(t, "POST", guard.URL("/api/set"), `{"backlog": "3"}`, test.change)
-			if answer.StatusCode != test.want {
-				t.Errorf("%d %s, want %d", answer.StatusCode, text, test.want)
+			if answer.status != test.want {
+				t.Errorf("%d %s, want %d", answer.status, text, test.want)
 			}
 			if got, want := server.instance.Status(0).Listeners[0].Backlog, map[bool]int{true: 3, false: 8}[test.want == 200]; got != want {
 				t.Errorf("the backlog is %d, want %d", got, want)
 			}
 		})
 	}
-	if answer, _ := ask(t, "GET", guard.URL("/api/live"), "", header("Sec-Fetch-Site", "cross-site")); answer.StatusCode != 403 {
-		t.Errorf("a stream for another site: %d", answer.StatusCode)
+	if answer, _ := ask(t, "GET", guard.URL("/api/live"), "", header("Sec-Fetch-Site", "cross-site")); answer.status != 403 {
+		t.Errorf("a stream for another site: %d", answer.status)
 	}
-	if answer, _ := ask(t, "GET", guard.URL("/"), "", func(r *http.Request) { r.Host = "evil.example" }); answer.StatusCode != 403 {
-		t.Errorf("the page under another name: %d", answer.StatusCode)
+	if answer, _ := ask(t, "GET", guard.URL("/"), "", func(r *http.Request) { r.Host = "evil.example" }); answer.status != 403 {
+		t.Errorf("the page under another name: %d", answer.status)
 	}
 }
 
 func TestTokenBeyondLoopback(t *testing.T) {
 	guard, _ := serve(t, "0.0.0.0:0")
 	for _, path := range []string{"/", "/api/live", "/api/capture.pcapng"} {
-		if answer, _ := ask(t, "GET", guard.URL(path), "", nil); answer.StatusCode != 401 {
-			t.Errorf("%s without the token: %d", path, answer.StatusCode)
+		if answer, _ := ask(t, "GET", guard.URL(path), "", nil); answer.status != 401 {
+			t.Errorf("%s without the token: %d", path, answer.status)
 		}
 	}
 	bearer := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+guard.Token()) }
-	if answer, _ := ask(t, "GET", guard.URL("/"), "", bearer); answer.StatusCode != 200 {
-		t.Errorf("with the token: %d", answer.StatusCode)
+	if answer, _ := ask(t, "GET", guard.URL("/"), "", bearer); answer.status != 200 {
+		t.Errorf("with the token: %d", answer.status)
 	}
 }
 
@@ -186,8 +192,8 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	} {
 		answer, text := ask(t, test.method, guard.URL(test.path), test.body, nil)
 		var refused struct{ Error string }
-		if err := json.Unmarshal([]byte(text), &refused); err != nil || answer.StatusCode < 400 || !strings.Contains(refused.Error, test.want) {
-			t.Errorf("%s %s: %d %s, want %q", test.method, test.path, answer.StatusCode, text, test.want)
+		if err := json.Unmarshal([]byte(text), &refused); err != nil || answer.status < 400 || !strings.Contains(refused.Error, test.want) {
+			t.Errorf("%s %s: %d %s, want %q", test.method, test.path, answer.status, text, test.want)
 		}
 	}
 }
@@ -201,7 +207,7 @@ type stream struct {
 
 func open(t *testing.T, url string) *stream {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,8 +291,8 @@ func TestTooManyPages(t *testing.T) {
 		clients = append(clients, c)
 	}
 	answer, text := ask(t, "GET", guard.URL("/api/live"), "", nil)
-	if want := fmt.Sprintf("%d pages watch this instance already", maxClients); answer.StatusCode != 503 || !strings.Contains(text, want) {
-		t.Errorf("one more: %d %s, want %q", answer.StatusCode, text, want)
+	if want := fmt.Sprintf("%d pages watch this instance already", maxClients); answer.status != http.StatusServiceUnavailable || !strings.Contains(text, want) {
+		t.Errorf("one more: %d %s, want %q", answer.status, text, want)
 	}
 	server.leave(clients[0])
 	if _, err := server.join(); err != nil {
