@@ -27,6 +27,7 @@ type application interface {
 // is the default.
 var apps = []App{
 	{"http", "a web server: a page about the queues, /bytes/N, /sleep/D, /upload", startWeb},
+	{"fastcgi", "the same behind a web server that speaks FastCGI, as php-fpm is", startFastCGI},
 	{"echo", "sends back what it gets", stream(echo)},
 	{"discard", "reads and throws away", stream(discard)},
 	{"hold", "accepts and says nothing", stream(hold)},

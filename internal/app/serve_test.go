@@ -90,7 +90,7 @@ func (u unready) AcceptContext(ctx context.Context) (net.Conn, error) { return u
 
 func TestNewRefuses(t *testing.T) {
 	for want, cfg := range map[string]app.Config{
-		`unknown application "ftp": known are http, echo, discard, hold`: {App: "ftp"},
+		`unknown application "ftp": known are http, fastcgi, echo, discard, hold`: {App: "ftp"},
 		"-1 workers":   {Workers: -1},
 		"work of -1s:": {Work: -time.Second},
 	} {
