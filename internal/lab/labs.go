@@ -11,5 +11,6 @@ var labs = []*Lab{
 	believesConnectedLab,
 	somaxconnLab,
 	figure410Lab,
+	phpFPM502Lab,
 	connectTimeoutLab,
 }
