@@ -171,3 +171,19 @@ func TestNamesAreUnique(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// Each lab has its section in docs/labs.md, with the transcript of a run that
+// held.
+func TestEachLabIsDescribed(t *testing.T) {
+	page, err := os.ReadFile("../../docs/labs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range All() {
+		_, section, found := strings.Cut(string(page), "\n## "+l.Name+"\n")
+		section, _, _ = strings.Cut(section, "\n## ")
+		if !found || !strings.Contains(section, "lab run "+l.Name) || !strings.Contains(section, "claims, all hold") || strings.Contains(section, "FAILED") {
+			t.Errorf("docs/labs.md has no section with a transcript of %s", l.Name)
+		}
+	}
+}
