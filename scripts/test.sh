@@ -43,6 +43,7 @@ need ab apache2-utils
 need tcpdump tcpdump
 need tshark tshark
 need nmap nmap
+need chromium chromium
 need nginx nginx-light
 need ip iproute2
 need ping iputils-ping

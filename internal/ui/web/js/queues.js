@@ -71,7 +71,7 @@ function lane(port, name, limit, now) {
 // labels.
 function columns(list, count) {
   const unit = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const fit = Math.max(1, Math.floor(list.clientWidth / (unit * 3.5)));
+  const fit = Math.max(1, Math.floor(list.clientWidth / (unit * 3.9)));
   return Math.ceil(count / Math.ceil(Math.max(count, 1) / fit)) || 1;
 }
 
