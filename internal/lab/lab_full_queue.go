@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os/exec"
 	"time"
 
 	"tcplab/internal/app"
@@ -19,7 +20,7 @@ import (
 
 var fullQueueLab = &Lab{
 	Name:  "full-queue",
-	Title: "Backlog 8, no accept: the next client hangs, its SYN again after 1, 3, 7 s; one accept, and it gets its page",
+	Title: "Backlog 8, no accept: the next client hangs, its SYN again after 1, 3, 7 s; one accept lets it in, and it gets its page",
 	About: `When the queues are full and a SYN arrives, it is ignored. No RST is sent: the condition is temporary, and the client's TCP sends its SYN again, after 1 s, then 2 s later, then 4 s. A RST would be an error from connect(2), and nobody could tell it from "no server at this port".
 
 So the client sees neither success nor failure: it hangs. If room is made in the meantime, its next SYN is admitted and it is served, some seconds late. This is where the steps of 1 s and 3 s in latency histograms come from.`,
@@ -35,18 +36,8 @@ func fullQueue(s *Scene) {
 	server.WaitFor(handshake.Promoted, 13)
 	s.Claim(states(clients)[netns.Established] == 13, "all thirteen are ESTABLISHED, and wait for an accept")
 
-	s.Step("A fourteenth asks for a page with HTTP, as curl would.")
-	type answer struct {
-		body string
-		took time.Duration
-		err  error
-	}
-	answers := make(chan answer, 1)
-	began := time.Now()
-	s.work.Go(func() {
-		body, err := get(s.ctx, server)
-		answers <- answer{body, time.Since(began), err}
-	})
+	s.Step("A fourteenth asks for a page with HTTP.")
+	answers := server.ask()
 	s.Say("Its SYN is dropped. Its kernel sends it again 1, 3 and 7 s after the first one; this takes its time, as the client's timers are its own.")
 	server.WaitWithin(time.Minute, handshake.SYNDropped, 4)
 	dropped := server.Events(func(e *listener.Event) bool { return e.Kind == handshake.SYNDropped })
@@ -66,13 +57,15 @@ func fullQueue(s *Scene) {
 	}
 	s.Claim(resets == 0, "not one segment was sent in answer, no RST among them")
 
-	s.Step("The application calls accept once, then as it should: the first thirteen are closed, and there is room.")
+	s.Step("The application calls accept once. That makes room for one; the client learns nothing of it until its next SYN, 15 s after the first one.")
 	server.Accept(1)
-	for _, c := range clients {
-		_ = c.Close() // it has waited long enough
-	}
-	server.Set("accept", "auto")
-	s.Say("The client knows nothing of it until its next SYN, 15 s after the first one.")
+	server.WaitFor(handshake.Promoted, 14)
+	_, completed := server.Queues()
+	s.Claim(completed == 13 && len(answers) == 0, "its SYN is admitted, it is connected, and it waits for its page behind twelve others")
+
+	s.Step("The application calls accept for all of them.")
+	taken := server.Accept(13)
+	s.Claim(taken.Taken == 13 && taken.Clients[12].Port() == port, "it is the last one that accept returns: the queue is first in, first out")
 	var got answer
 	select {
 	case got = <-answers:
@@ -80,17 +73,50 @@ func fullQueue(s *Scene) {
 		s.abort(s.ctx.Err())
 	}
 	s.Show(packetLines(server.Packets(port))...)
-	s.Claim(got.err == nil && got.body != "", "the client gets its page after %v: late, and without an error (%v)", got.took.Round(100*time.Millisecond), got.err)
+	s.Show(got.text)
+	s.Claim(got.err == nil, "it has its page: late, and without an error")
 }
 
-// get asks for the page of a server from its namespace.
-func get(ctx context.Context, v *Server) (string, error) {
+// answer is what became of a request.
+type answer struct {
+	text string
+	err  error
+}
+
+// ask begins to ask for the page of a server, with curl where that is installed.
+func (v *Server) ask() <-chan answer {
+	url := fmt.Sprintf("http://%v/", v.addr)
+	ask := func() (string, error) { return v.get(url) }
+	if _, err := exec.LookPath("curl"); err == nil {
+		const format = `%{http_code} in %{time_total}s, connected after %{time_connect}s\n`
+		v.s.Show("$ curl -sS -o /dev/null -w '" + format + "' " + url)
+		ask = func() (string, error) {
+			out, err := v.ns.Output(v.s.command("curl", "-sS", "-o", "/dev/null", "-w", format, url))
+			return string(out), err
+		}
+	}
+	answers := make(chan answer, 1)
+	v.s.work.Go(func() {
+		text, err := ask()
+		answers <- answer{text, err}
+	})
+	return answers
+}
+
+// get asks for a page with a client of ours, and says in curl's manner what came.
+func (v *Server) get(url string) (string, error) {
+	began := time.Now()
+	var connected time.Duration
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
-		// With the request's context: a Transport goes on dialing when that has ended.
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return v.ns.Dial(ctx, v.addr) },
+		// With the scene's context: a Transport goes on dialing when the request's has ended.
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			conn, err := v.ns.Dial(v.s.ctx, v.addr)
+			connected = time.Since(began)
+			return conn, err
+		},
 	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%v/", v.addr), nil)
+	request, err := http.NewRequestWithContext(v.s.ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
 	}
@@ -98,6 +124,7 @@ func get(ctx context.Context, v *Server) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	body, err := io.ReadAll(response.Body)
-	return string(body), errors.Join(err, response.Body.Close())
+	_, err = io.Copy(io.Discard, response.Body)
+	text := fmt.Sprintf("%d in %.6fs, connected after %.6fs", response.StatusCode, time.Since(began).Seconds(), connected.Seconds())
+	return text, errors.Join(err, response.Body.Close())
 }
