@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tcplab/internal/app"
@@ -28,6 +29,8 @@ If room is made in time, the next ACK completes the connection and all is well. 
 // machine.
 const latency = 200 * time.Millisecond
 
+const greeting = "hello, is anybody there?"
+
 func believesConnected(s *Scene) {
 	linux, err := profiles.Lookup("linux")
 	s.must("finding a profile", err)
@@ -50,8 +53,7 @@ func believesConnected(s *Scene) {
 
 	s.Step("Both sides are asked what they see.")
 	incomplete, completed := server.Queues()
-	s.Show(fmt.Sprintf("clients:  %v %v, %v %v", first, first.State(), second, second.State()),
-		fmt.Sprintf("server:   %d in SYN-RECV, %d ESTAB in the completed queue", incomplete, completed))
+	server.ss()
 	s.Claim(first.Connected(patience) && second.Connected(patience), "both clients are ESTABLISHED")
 	s.Claim(completed == 2 && incomplete == 1, "the server has one of them, and one that is half-open still")
 	totals := server.Totals()
@@ -62,17 +64,26 @@ func believesConnected(s *Scene) {
 	lost := server.without(s, first, second)
 	conn, err := lost.Conn()
 	s.must("using a connection", err)
-	_, err = conn.Write([]byte("hello, is anybody there?"))
+	_, err = conn.Write([]byte(greeting))
 	s.Claim(err == nil, "write(2) succeeds: the data is in the socket's buffer")
 	s.waitFor("the data to be dropped twice", patience, func() bool { return server.dataDropped(lost.Port) >= 2 })
 	s.Show(packetLines(server.Packets(lost.Port))...)
 	s.Claim(server.dataDropped(lost.Port) >= 2, "the data is dropped as the ACK was; the client sends it again")
+	server.ss()
+	client, entry := server.sides(lost.Port)
+	s.Claim(client == fmt.Sprint("ESTAB 0 ", len(greeting)), "for the client's kernel the connection is ESTAB, with %d bytes in Send-Q that nobody acknowledges", len(greeting))
+	s.Claim(entry == "SYN-RECV 0 0", "for the server it is SYN-RECV, with nothing to read")
 
 	s.Step("accept makes room. The next segment of the client's completes its connection, data and all.")
 	server.Accept(2)
 	server.WaitFor(handshake.Promoted, 3)
 	taken := server.Accept(1)
 	s.Claim(taken.Taken == 1 && taken.Clients[0].Port() == lost.Port, "accept returns the connection that was thought lost")
+	s.waitFor("the data to be acknowledged", patience, func() bool {
+		client, _ = server.sides(lost.Port)
+		return strings.HasSuffix(client, " 0")
+	})
+	s.Claim(strings.HasSuffix(client, " 0"), "its data has arrived: nothing is left in Send-Q")
 	_ = conn.Close()
 
 	s.Step("The same with tcp_abort_on_overflow = 1.")
