@@ -12,7 +12,7 @@ import (
 var figure410Lab = &Lab{
 	Name:  "figure-4.10",
 	Title: "Stevens' figure 4.10, measured again with clients of this machine's kernel",
-	About: `UNIX Network Programming, section 4.5: "the definition of the backlog has never been clear". Figure 4.10 has the actual number of queued connections for backlogs from 0 to 14 on five systems; not two columns are the same. Stevens measured them with a program whose children connect, one after another, until one does not get through.
+	About: `UNIX Network Programming, section 4.5: what a backlog means was never defined formally. Figure 4.10 has the actual number of queued connections for backlogs from 0 to 14 on five systems; no two columns are the same. Such a table is measured with clients that connect, one after another, to a socket that accepts nobody, until one does not get through.
 
 This lab does the same: for each system and backlog a listening socket in a network namespace of its own, and clients of the kernel's that connect in turn. A last column is this machine's own kernel with its own listen(2).`,
 	run: figure410,
