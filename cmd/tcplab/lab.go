@@ -117,8 +117,6 @@ func runLabs(c *cobra.Command, labs []*lab.Lab, o lab.Options) error {
 		}
 		err := lab.Run(ctx, l, o)
 		switch {
-		case ctx.Err() != nil && o.Keep && errors.Is(err, ctx.Err()):
-			return nil // that is how it ends
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 			return fmt.Errorf("lab %s was interrupted: what it made is gone", l.Name)
 		case len(labs) > 1 && errors.As(err, new(*lab.ClaimError)):
