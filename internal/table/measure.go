@@ -68,13 +68,10 @@ func countClients(ctx context.Context, ns *netns.Namespace, addr netip.AddrPort)
 			return 0, err
 		}
 		clients = append(clients, c)
-		through, err := getsThrough(ctx, c)
-		if err != nil {
+		if err := answered(ctx, c); err != nil {
 			return 0, err
 		}
-		if through {
-			through, err = stays(ctx, ns, c, addr.Addr())
-		}
+		through, err := stays(ctx, ns, c, addr.Addr())
 		if err != nil {
 			return 0, err
 		}
@@ -85,9 +82,9 @@ func countClients(ctx context.Context, ns *netns.Namespace, addr netip.AddrPort)
 	return 0, fmt.Errorf("more than %d clients get through", mostClients)
 }
 
-// getsThrough waits until c is connected, or has had to send its SYN again:
-// then the first one was not answered.
-func getsThrough(ctx context.Context, c *netns.Client) (bool, error) {
+// answered waits until c is connected or refused, or has had to send its SYN
+// again: then the first one was dropped, or its answer is late on a busy machine.
+func answered(ctx context.Context, c *netns.Client) error {
 	connected := make(chan error, 1)
 	waiting, cancel := context.WithCancel(ctx)
 	defer func() {
@@ -105,23 +102,24 @@ func getsThrough(ctx context.Context, c *netns.Client) (bool, error) {
 		select {
 		case err := <-connected:
 			if errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ECONNRESET) {
-				return false, nil
+				return nil
 			}
-			return err == nil, err
+			return err
 		case <-look.C:
 			info, err := c.Info()
 			if err != nil {
-				return false, err
+				return err
 			}
 			if netns.State(info.State) == netns.SYNSent && info.Total_retrans > 0 {
-				return false, nil
+				return nil
 			}
 		}
 	}
 }
 
-// stays reports whether c is still connected when the server has dealt with its
-// final ACK: it has when it answers what was sent later, a SYN to a closed port.
+// stays reports whether c is connected when the server has dealt with its SYNs
+// and its final ACK: it has when it answers what was sent later, a SYN to a closed
+// port.
 func stays(ctx context.Context, ns *netns.Namespace, c *netns.Client, server netip.Addr) (bool, error) {
 	const closedPort = 9
 	probe, err := ns.Connect(netip.AddrPortFrom(server, closedPort))
