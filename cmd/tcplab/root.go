@@ -59,7 +59,7 @@ chosen profile does, and says why.`,
 	root.SetFlagErrorFunc(badFlag)
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(newUp(), newStatus(), newWatch(), newSS(), newNstat(), newAccept(), newSet(), newDown(), newDoctor(),
-		newCapture(), newEvents(), newProfiles(), newPredict(), newTable(), newCompare(), newLab(), newVersion())
+		newCapture(), newEvents(), newSyn(), newProfiles(), newPredict(), newTable(), newCompare(), newLab(), newVersion())
 	return root
 }
 
