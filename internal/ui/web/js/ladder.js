@@ -57,10 +57,14 @@ function render() {
   const began = shown.steps.length ? micros(shown.steps[0].time) : 0;
   const steps = shown.steps.map(step => ({ ...step, at: micros(step.time) - began }));
   const pane = $("ladder");
+  if (pane.clientWidth < 200) return; // not laid out yet, and drawn when it is
+  const another = pane.dataset.id !== String(shown.id);
+  pane.dataset.id = shown.id;
   const atEnd = pane.scrollTop + pane.clientHeight >= pane.scrollHeight - 8;
   pane.replaceChildren(draw(shown, steps, numbers, pane.clientWidth));
   pane.setAttribute("aria-label", `Ladder diagram of ${shown.client}, ${steps.length} steps; the same is below as text`);
-  if (atEnd) pane.scrollTop = pane.scrollHeight;
+  if (another) pane.scrollTop = 0;
+  else if (atEnd) pane.scrollTop = pane.scrollHeight;
   setText($("ladder-text").querySelector("pre"), lines(shown, steps, numbers).join("\n"));
 }
 
