@@ -109,7 +109,7 @@ func (r *run) send(ctx context.Context) (sent int, err error) {
 		if r.cfg.Rate > 0 {
 			due = time.Until(began.Add(time.Duration(sent) * time.Second / time.Duration(r.cfg.Rate)))
 		}
-		if ctx.Err() != nil || due > 0 && !pause(ctx, due) {
+		if ended := ctx.Err() != nil || due > 0 && !pause(ctx, due); ended {
 			return sent, nil
 		}
 		packet = segment.AppendRequest(packet[:0], &segment.Segment{
