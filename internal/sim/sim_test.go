@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	seeds     = flag.Int("seeds", 1000, "how many lines to try")
+	seeds     = flag.Int("seeds", 300, "how many lines to try")
 	firstSeed = flag.Uint64("first-seed", 1, "the first of them")
 )
 

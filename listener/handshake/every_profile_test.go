@@ -1,6 +1,7 @@
 package handshake_test
 
 import (
+	"flag"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -22,6 +23,9 @@ func TestEveryProfileAgainstTheRulebook(t *testing.T) {
 	if len(rulebook) != len(profiles.All()) {
 		t.Errorf("the rulebook has %d pages for %d profiles", len(rulebook), len(profiles.All()))
 	}
+	checks := flag.Lookup("rapid.checks").Value
+	defer func(was string) { _ = checks.Set(was) }(checks.String())
+	_ = checks.Set("300") // for each of fourteen; it is a number
 	for _, profile := range profiles.All() {
 		t.Run(profile.Name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) { newBook(t, profile).run(t) })
