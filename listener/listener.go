@@ -42,8 +42,9 @@ const never = time.Duration(1<<63 - 1)
 type Segments = interface {
 	// Segment takes a segment that belongs to no connection the endpoint has.
 	Segment(s *segment.Segment)
-	// Owns reports whether a half-open entry has this tuple.
-	Owns(tuple segment.Tuple) bool
+	// Owns reports whether a segment on the tuple of a connection in TIME-WAIT is
+	// of a newer handshake: of a half-open entry, or with a SYN cookie of ours.
+	Owns(s *segment.Segment) bool
 }
 
 // Listen opens a listener on a port. open is given what receives the port's
@@ -96,10 +97,10 @@ func (l *Listener) Segment(s *segment.Segment) {
 }
 
 // Owns implements Segments.
-func (l *Listener) Owns(tuple segment.Tuple) bool {
+func (l *Listener) Owns(s *segment.Segment) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.machine.Owns(tuple)
+	return !l.closed && (l.machine.Owns(s.Tuple) || l.machine.HoldsCookie(l.now(), s))
 }
 
 // run lets step use the machine under the lock and then does what came out.

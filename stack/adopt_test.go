@@ -40,15 +40,18 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
+	return newBenchOf(t, profiles.BSD, backlog.Settings{Backlog: 8, Somaxconn: 4096, MaxSynBacklog: 2048})
+}
+
+func newBenchOf(t *testing.T, profile *backlog.Profile, settings backlog.Settings) *bench {
+	t.Helper()
 	dev := tuntest.New(1500)
 	st, err := stack.New(dev, stack.Config{Addrs: []netip.Prefix{subnet}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	open := func(s listener.Segments) (listener.Port, error) { return st.Open(80, s) }
-	l, err := listener.Listen(open, listener.Config{
-		Profile: profiles.BSD, Settings: backlog.Settings{Backlog: 8, Somaxconn: 4096, MaxSynBacklog: 2048},
-	})
+	l, err := listener.Listen(open, listener.Config{Profile: profile, Settings: settings})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,6 +270,42 @@ func TestTimeWaitReuse(t *testing.T) {
 	}
 }
 
+// A SYN in TIME-WAIT that is answered with a SYN cookie leaves no entry: the
+// cookie alone tells the new connection's final ACK from the old one's.
+func TestTimeWaitReuseByCookie(t *testing.T) {
+	settings := backlog.Settings{Backlog: 8, Somaxconn: 4096, MaxSynBacklog: 2048, Syncookies: 2}
+	b := newBenchOf(t, profiles.Linux, settings)
+	p := b.peer(4000, 100000, allOptions)
+	p.connect()
+	p.send(segment.ACK|segment.PSH, "first")
+	first := b.accept()
+	if _, err := io.ReadFull(first, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	p.finish(first)
+
+	again := b.peer(4000, p.seq+100, allOptions)
+	again.tsval = p.tsval
+	again.connect()
+	// The old connection's FIN, again: netstack still answers for it.
+	fin := segment.Segment{Tuple: p.tuple, Seq: p.seq - 1, Ack: p.ack, Flags: segment.FIN | segment.ACK, Window: 1}
+	if err := b.dev.Inject(segment.AppendRequest(nil, &fin)); err != nil {
+		t.Fatal(err)
+	}
+	if s := p.receive(segment.ACK); s.Flags.Any(segment.RST|segment.SYN) || s.Ack != p.seq {
+		t.Errorf("a FIN in TIME-WAIT is answered with %v, want an ACK of %d", &s, p.seq)
+	}
+	again.send(segment.ACK|segment.PSH, "again")
+	conn := b.accept()
+	if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != "again" {
+		t.Errorf("read %q, %v", got, err)
+	}
+}
+
 // RFC 5961 section 4: a SYN on an established connection is challenged, in the
 // client's numbers.
 func TestSYNOnEstablished(t *testing.T) {
@@ -443,5 +482,5 @@ func TestPromises(t *testing.T) {
 // ignore is a listener that does nothing.
 type ignore struct{}
 
-func (ignore) Segment(*segment.Segment) {}
-func (ignore) Owns(segment.Tuple) bool  { return false }
+func (ignore) Segment(*segment.Segment)   {}
+func (ignore) Owns(*segment.Segment) bool { return false }

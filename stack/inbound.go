@@ -71,7 +71,7 @@ func (s *Stack) inboundTCP(ip *segment.IP) {
 	port := s.port(tuple.ServerPort)
 	f := s.flows.get(tuple)
 	switch {
-	case f != nil && port != nil && f.shadowed.Load() && port.segments.Owns(tuple):
+	case f != nil && port != nil && f.shadowed.Load() && port.owns(ip):
 		// A newer connection on this tuple is being opened.
 		s.toListener(port, ip)
 	case f != nil && segment.Flags(header[offFlags])&(segment.SYN|segment.ACK|segment.RST) == segment.SYN:
@@ -106,6 +106,13 @@ func (s *Stack) inboundSYN(f *flow, port *Port, ip *segment.IP) {
 		return
 	}
 	s.toListener(port, ip)
+}
+
+// owns reports whether a segment is of a handshake that is under way on the
+// tuple of a connection in TIME-WAIT.
+func (p *Port) owns(ip *segment.IP) bool {
+	var seg segment.Segment
+	return segment.ParseTCP(ip, &seg) == nil && p.segments.Owns(&seg)
 }
 
 // toListener hands a segment to the listener of its port.

@@ -26,8 +26,9 @@ type Segments = interface {
 	// Segment takes a segment that belongs to no connection netstack has. It
 	// points into a buffer that is used again after the call.
 	Segment(s *segment.Segment)
-	// Owns reports whether a half-open entry has this tuple.
-	Owns(tuple segment.Tuple) bool
+	// Owns reports whether a segment on the tuple of a connection in TIME-WAIT is
+	// of a newer handshake: of a half-open entry, or with a SYN cookie of ours.
+	Owns(s *segment.Segment) bool
 }
 
 // Adopted is told how an adoption went; see Port.Adopt.

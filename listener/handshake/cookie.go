@@ -98,12 +98,28 @@ func (m *Machine) cookieTimestamp(now time.Duration, c *Connection) uint32 {
 	return ts + m.key.timestampOffset(&c.Tuple)
 }
 
+// awaitsCookie reports whether a segment is looked at for a cookie at all: one
+// was sent a short while ago, and s can bring it back.
+func (m *Machine) awaitsCookie(now time.Duration, s *segment.Segment) bool {
+	return m.queues.Profile().Cookies && m.queues.Limits().Syncookies != 0 && now < m.cookiesUntil &&
+		s.Flags.Has(segment.ACK) && !s.Flags.Any(segment.SYN|segment.RST)
+}
+
+// HoldsCookie reports whether s brings back a SYN cookie of ours, so that it is
+// for Segment although no entry has its tuple.
+func (m *Machine) HoldsCookie(now time.Duration, s *segment.Segment) bool {
+	if !m.awaitsCookie(now, s) {
+		return false
+	}
+	_, ok := m.fromCookie(now, s)
+	return ok
+}
+
 // cookieACK handles an ACK in LISTEN that may bring a cookie back, and reports
 // whether it dealt with it. With the completed queue full, the ACK is dropped:
 // the client sends it again with its data.
 func (m *Machine) cookieACK(now time.Duration, s *segment.Segment, out *Output) bool {
-	profile, limits := m.queues.Profile(), m.queues.Limits()
-	if !profile.Cookies || limits.Syncookies == 0 || now >= m.cookiesUntil || s.Flags.Any(segment.SYN|segment.RST) {
+	if !m.awaitsCookie(now, s) {
 		return false
 	}
 	c, ok := m.fromCookie(now, s)
