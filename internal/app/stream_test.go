@@ -68,7 +68,11 @@ func TestReset(t *testing.T) {
 			s := newSite(t, app.Config{App: name, Workers: 1})
 			for range 3 { // each needs the worker that the one before had
 				conn := s.dial()
-				if _, err := conn.Write([]byte("GET /sleep/1h HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+				request := []byte("GET /sleep/1h HTTP/1.1\r\nHost: x\r\n\r\n")
+				if name == "fastcgi" { // which would end over this: a record's header, its content to come
+					request = []byte{1, fcgiBegin, 0, 1, 0, 8, 0, 0}
+				}
+				if _, err := conn.Write(request); err != nil {
 					t.Fatal(err)
 				}
 				for s.Serving() == 0 {
