@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/gopacket/gopacket"
@@ -101,6 +102,24 @@ func (e *Encoder) Packet(p *trace.Packet) ([]byte, error) {
 		return nil, err
 	}
 	return e.take()
+}
+
+// WriteSection writes a whole section of packets that are there already.
+func (e *Encoder) WriteSection(w io.Writer, packets []trace.Packet) error {
+	if _, err := w.Write(e.Header()); err != nil {
+		return err
+	}
+	for i := range packets {
+		block, err := e.Packet(&packets[i])
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(block); err != nil {
+			return err
+		}
+	}
+	_, err := w.Write(e.End())
+	return err
 }
 
 // End is the block that ends the section, with the totals.
