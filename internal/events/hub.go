@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"tcplab/internal/bell"
 	"tcplab/listener"
 )
 
@@ -43,7 +44,7 @@ func (h *Hub) Subscribe(size int, kinds Kinds) *Subscription { return h.subscrib
 func (h *Hub) Replay(size int, kinds Kinds) *Subscription { return h.subscribe(size, kinds, true) }
 
 func (h *Hub) subscribe(size int, kinds Kinds, replay bool) *Subscription {
-	s := &Subscription{hub: h, kinds: kinds, ready: make(chan struct{}, 1), ring: newRing(max(size, 1))}
+	s := &Subscription{hub: h, kinds: kinds, ready: bell.New(), ring: newRing(max(size, 1))}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if replay {

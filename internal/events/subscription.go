@@ -2,9 +2,9 @@ package events
 
 import (
 	"context"
-	"io"
 	"sync"
 
+	"tcplab/internal/bell"
 	"tcplab/listener"
 )
 
@@ -18,7 +18,7 @@ type Event struct {
 type Subscription struct {
 	hub   *Hub
 	kinds Kinds
-	ready chan struct{} // capacity 1: an event or the end has come; never closed
+	ready bell.Bell // an event or the end has come
 
 	mu    sync.Mutex // guards the following
 	ring  ring
@@ -36,27 +36,13 @@ func (s *Subscription) push(e *listener.Event) {
 		s.lost++
 	}
 	s.mu.Unlock()
-	s.poke()
+	s.ready.Ring()
 }
 
 // Next waits for the next event and takes it. The error is io.EOF when the
 // subscription has ended and nothing is left, or that of ctx.
 func (s *Subscription) Next(ctx context.Context) (Event, error) {
-	for {
-		e, ok, ended := s.take()
-		if ok {
-			return e, nil
-		}
-		if ended {
-			s.poke() // another reader may wait for the same end
-			return Event{}, io.EOF
-		}
-		select {
-		case <-s.ready:
-		case <-ctx.Done():
-			return Event{}, ctx.Err()
-		}
-	}
+	return bell.Next(ctx, s.ready, s.take)
 }
 
 // take takes the oldest event, if there is one.
@@ -88,13 +74,5 @@ func (s *Subscription) end() {
 	s.mu.Lock()
 	s.ended = true
 	s.mu.Unlock()
-	s.poke()
-}
-
-// poke wakes a reader.
-func (s *Subscription) poke() {
-	select {
-	case s.ready <- struct{}{}:
-	default:
-	}
+	s.ready.Ring()
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tcplab/internal/bell"
 	"tcplab/listener"
 	"tcplab/listener/handshake"
 	"tcplab/listener/segment"
@@ -157,7 +158,7 @@ func (r *Recorder) Subscribe(size, snaplen int) *Subscription {
 	s := &Subscription{
 		recorder: r,
 		snaplen:  max(snaplen, minSnaplen),
-		ready:    make(chan struct{}, 1),
+		ready:    bell.New(),
 		ring:     make([]*Packet, max(size, 1)),
 	}
 	r.mu.Lock()

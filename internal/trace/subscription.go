@@ -2,8 +2,9 @@ package trace
 
 import (
 	"context"
-	"io"
 	"sync"
+
+	"tcplab/internal/bell"
 )
 
 const (
@@ -17,7 +18,7 @@ const (
 type Subscription struct {
 	recorder *Recorder
 	snaplen  int
-	ready    chan struct{} // capacity 1: a packet or the end has come; never closed
+	ready    bell.Bell // a packet or the end has come
 
 	mu     sync.Mutex // guards the following
 	ring   []*Packet
@@ -43,7 +44,7 @@ func (s *Subscription) push(p *Packet) {
 		s.bytes += len(p.buffer.bytes)
 	}
 	s.mu.Unlock()
-	s.poke()
+	s.ready.Ring()
 }
 
 // shiftLocked takes the oldest packet out of the ring.
@@ -59,21 +60,7 @@ func (s *Subscription) shiftLocked() *Packet {
 // Next waits for the next packet and takes it. The error is io.EOF when the
 // subscription has ended and nothing is left, or that of ctx.
 func (s *Subscription) Next(ctx context.Context) (Packet, error) {
-	for {
-		p, ok, ended := s.take()
-		if ok {
-			return p, nil
-		}
-		if ended {
-			s.poke() // another reader may wait for the same end
-			return Packet{}, io.EOF
-		}
-		select {
-		case <-s.ready:
-		case <-ctx.Done():
-			return Packet{}, ctx.Err()
-		}
-	}
+	return bell.Next(ctx, s.ready, s.take)
 }
 
 // take takes the oldest packet, if there is one.
@@ -107,13 +94,5 @@ func (s *Subscription) end() {
 	s.mu.Lock()
 	s.ended = true
 	s.mu.Unlock()
-	s.poke()
-}
-
-// poke wakes a reader.
-func (s *Subscription) poke() {
-	select {
-	case s.ready <- struct{}{}:
-	default:
-	}
+	s.ready.Ring()
 }
