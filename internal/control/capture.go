@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tcplab/internal/capture"
+	"tcplab/internal/jsonapi"
 )
 
 // capture streams the instance's packets as pcapng until it ends or the client
@@ -19,7 +20,7 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) {
 	if text := r.FormValue("snaplen"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || capture.CheckSnaplen(n) != nil {
-			refuse(w, errorf(http.StatusBadRequest, "snaplen %q: give %d to %d bytes", text, capture.MinSnaplen, capture.Snaplen))
+			jsonapi.Refuse(w, jsonapi.Errorf(http.StatusBadRequest, "snaplen %q: give %d to %d bytes", text, capture.MinSnaplen, capture.Snaplen))
 			return
 		}
 		snaplen = n
@@ -28,7 +29,7 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) {
 	defer packets.Close()
 	encoder, err := capture.NewEncoder(capture.Describe(s.instance.Status(0), snaplen))
 	if err != nil {
-		refuse(w, err)
+		jsonapi.Refuse(w, err)
 		return
 	}
 	control := http.NewResponseController(w)

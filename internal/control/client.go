@@ -18,6 +18,7 @@ import (
 
 	"tcplab/internal/endpoint"
 	"tcplab/internal/events"
+	"tcplab/internal/jsonapi"
 )
 
 // How long an instance may take to answer.
@@ -170,7 +171,7 @@ func (c *Client) send(ctx context.Context, method, target string, in any) (*http
 		return response, nil
 	}
 	defer response.Body.Close()
-	var f failure
+	var f jsonapi.Failure
 	if json.NewDecoder(io.LimitReader(response.Body, maxBody)).Decode(&f) != nil || f.Error == "" {
 		f.Error = "the instance answered " + response.Status
 	}

@@ -3,6 +3,8 @@ package control
 import (
 	"fmt"
 	"strings"
+
+	"tcplab/internal/jsonapi"
 )
 
 // RunningError says that an instance has the interface's name already.
@@ -53,9 +55,4 @@ func (e *SilentError) Error() string {
 }
 
 // ServerError is what a running instance answers to a request that it refuses.
-type ServerError struct {
-	Status int // of HTTP
-	Text   string
-}
-
-func (e *ServerError) Error() string { return e.Text }
+type ServerError = jsonapi.Error

@@ -1,15 +1,13 @@
 package control
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
 	"tcplab/internal/endpoint"
 	"tcplab/internal/events"
+	"tcplab/internal/jsonapi"
 )
 
 const (
@@ -23,73 +21,22 @@ type acceptRequest struct {
 	N int `json:"n"`
 }
 
-// failure is the body of an answer with a status of 400 or more.
-type failure struct {
-	Error string `json:"error"`
-}
-
-// errorf is an answer that refuses a request.
-func errorf(status int, format string, args ...any) error {
-	return &ServerError{Status: status, Text: fmt.Sprintf(format, args...)}
-}
-
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /v1/status", answer(s.status))
-	mux.Handle("POST /v1/accept", answer(s.accept))
-	mux.Handle("POST /v1/set", answer(s.set))
+	mux.Handle("GET /v1/status", jsonapi.Answer(maxBody, s.status))
+	mux.Handle("POST /v1/accept", jsonapi.Answer(maxBody, s.accept))
+	mux.Handle("POST /v1/set", jsonapi.Answer(maxBody, s.set))
 	mux.Handle("POST /v1/down", http.HandlerFunc(s.down))
-	mux.Handle("GET /v1/counters", answer(s.counters))
-	mux.Handle("GET /v1/sockets", answer(s.sockets))
+	mux.Handle("GET /v1/counters", jsonapi.Answer(maxBody, s.counters))
+	mux.Handle("GET /v1/sockets", jsonapi.Answer(maxBody, s.sockets))
 	mux.Handle("GET /v1/events", http.HandlerFunc(s.events))
 	mux.Handle("GET /v1/capture", http.HandlerFunc(s.capture))
-	mux.Handle("/", answer(unknown))
+	mux.Handle("/", jsonapi.Answer(maxBody, unknown))
 	return mux
 }
 
-// answer makes a handler of a function that returns what to answer.
-func answer[T any](handle func(*http.Request) (T, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		result, err := handle(r)
-		if err != nil {
-			refuse(w, err)
-			return
-		}
-		reply(w, http.StatusOK, result)
-	})
-}
-
-// refuse answers with an error.
-func refuse(w http.ResponseWriter, err error) {
-	status := http.StatusBadRequest
-	if e, ok := errors.AsType[*ServerError](err); ok {
-		status = e.Status
-	}
-	reply(w, status, failure{err.Error()})
-}
-
-// reply answers with v as JSON.
-func reply(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(v) // the client is gone, perhaps
-}
-
-// decode reads the body of a request.
-func decode(r *http.Request, into any) error {
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return errorf(http.StatusBadRequest, "the request is not what %s takes: %v", r.URL.Path, err)
-	}
-	return nil
-}
-
 func unknown(r *http.Request) (any, error) {
-	return nil, errorf(http.StatusNotFound, "%s %s is unknown to this instance: is it of another version than the command?", r.Method, r.URL.Path)
+	return nil, jsonapi.Errorf(http.StatusNotFound, "%s %s is unknown to this instance: is it of another version than the command?", r.Method, r.URL.Path)
 }
 
 func (s *Server) status(r *http.Request) (endpoint.Status, error) {
@@ -108,7 +55,7 @@ func entries(r *http.Request) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		return 0, errorf(http.StatusBadRequest, "limit %q: give how many entries of a queue to list, 0 or more", text)
+		return 0, jsonapi.Errorf(http.StatusBadRequest, "limit %q: give how many entries of a queue to list, 0 or more", text)
 	}
 	return n, nil
 }
@@ -127,7 +74,7 @@ func (s *Server) sockets(r *http.Request) (endpoint.Sockets, error) {
 
 func (s *Server) accept(r *http.Request) (endpoint.Taken, error) {
 	var request acceptRequest
-	if err := decode(r, &request); err != nil {
+	if err := jsonapi.Decode(r, &request); err != nil {
 		return endpoint.Taken{}, err
 	}
 	return s.instance.Accept(r.Context(), request.N)
@@ -135,7 +82,7 @@ func (s *Server) accept(r *http.Request) (endpoint.Taken, error) {
 
 func (s *Server) set(r *http.Request) (endpoint.Status, error) {
 	var changes map[string]string
-	if err := decode(r, &changes); err != nil {
+	if err := jsonapi.Decode(r, &changes); err != nil {
 		return endpoint.Status{}, err
 	}
 	if err := s.instance.Set(changes); err != nil {
@@ -153,7 +100,7 @@ func (s *Server) down(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-s.stopped:
 		_ = control.SetWriteDeadline(time.Now().Add(writeTime))
-		reply(w, http.StatusOK, s.final)
+		jsonapi.Reply(w, s.final)
 	case <-r.Context().Done():
 	}
 }
@@ -162,12 +109,12 @@ func (s *Server) down(w http.ResponseWriter, r *http.Request) {
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	kinds, err := events.ParseKinds(r.FormValue("kinds"))
 	if err != nil {
-		refuse(w, err)
+		jsonapi.Refuse(w, err)
 		return
 	}
 	keep, every, err := pace(r)
 	if err != nil {
-		refuse(w, err)
+		jsonapi.Refuse(w, err)
 		return
 	}
 	subscribe := s.instance.Subscribe
@@ -177,7 +124,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	case "too", "only":
 		subscribe, keep = s.instance.Replay, max(keep, events.Kept)
 	default:
-		refuse(w, errorf(http.StatusBadRequest, "recent %q: give too, or only", recent))
+		jsonapi.Refuse(w, jsonapi.Errorf(http.StatusBadRequest, "recent %q: give too, or only", recent))
 		return
 	}
 	subscription := subscribe(keep, kinds)
@@ -202,12 +149,12 @@ func pace(r *http.Request) (keep int, every time.Duration, err error) {
 	keep = streamRing
 	if text := r.FormValue("keep"); text != "" {
 		if keep, err = strconv.Atoi(text); err != nil || keep < 1 || keep > streamRing {
-			return 0, 0, errorf(http.StatusBadRequest, "keep %q: give how many events wait for you, 1 to %d", text, streamRing)
+			return 0, 0, jsonapi.Errorf(http.StatusBadRequest, "keep %q: give how many events wait for you, 1 to %d", text, streamRing)
 		}
 	}
 	if text := r.FormValue("every"); text != "" {
 		if every, err = time.ParseDuration(text); err != nil || every < 0 || every > maxEvery {
-			return 0, 0, errorf(http.StatusBadRequest, "every %q: give a time from 0 to %v", text, maxEvery)
+			return 0, 0, jsonapi.Errorf(http.StatusBadRequest, "every %q: give a time from 0 to %v", text, maxEvery)
 		}
 	}
 	return keep, every, nil

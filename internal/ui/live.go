@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"tcplab/internal/jsonapi"
 	"tcplab/listener/backlog/profiles"
 )
 
@@ -71,9 +72,9 @@ func (s *Server) join() (*client, error) {
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
-		return nil, errorf(http.StatusServiceUnavailable, "the instance is ending")
+		return nil, jsonapi.Errorf(http.StatusServiceUnavailable, "the instance is ending")
 	case len(s.clients) >= maxClients:
-		return nil, errorf(http.StatusServiceUnavailable, "%d pages watch this instance already: close one of them", maxClients)
+		return nil, jsonapi.Errorf(http.StatusServiceUnavailable, "%d pages watch this instance already: close one of them", maxClients)
 	}
 	c := &client{mailbox: make(chan told, mailbox)}
 	c.send(message("hello", s.helloLocked(time.Now()), 0))
@@ -107,7 +108,7 @@ func (s *Server) helloLocked(now time.Time) Hello {
 func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 	c, err := s.join()
 	if err != nil {
-		refuse(w, err)
+		jsonapi.Refuse(w, err)
 		return
 	}
 	defer s.leave(c)

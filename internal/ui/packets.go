@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"tcplab/internal/capture"
+	"tcplab/internal/jsonapi"
 	"tcplab/internal/trace"
 )
 
@@ -42,29 +43,17 @@ func (s *Server) capture(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		refuse(w, errorf(http.StatusServiceUnavailable, "the instance is ending"))
+		jsonapi.Refuse(w, jsonapi.Errorf(http.StatusServiceUnavailable, "the instance is ending"))
 		return
 	}
 	list, status := s.packets.list(), s.instance.Status(0)
 	s.mu.Unlock()
 	encoder, err := capture.NewEncoder(capture.Describe(status, snaplen))
 	if err != nil {
-		refuse(w, errorf(http.StatusInternalServerError, "beginning the capture: %v", err))
+		jsonapi.Refuse(w, jsonapi.Errorf(http.StatusInternalServerError, "beginning the capture: %v", err))
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-pcapng")
 	w.Header().Set("Content-Disposition", `attachment; filename="`+status.Dev+`.pcapng"`)
-	_, err = w.Write(encoder.Header())
-	for i := range list {
-		if err != nil {
-			return // the browser is gone
-		}
-		var block []byte
-		if block, err = encoder.Packet(&list[i]); err == nil {
-			_, err = w.Write(block)
-		}
-	}
-	if err == nil {
-		_, _ = w.Write(encoder.End())
-	}
+	_ = encoder.WriteSection(w, list) // the browser is gone, perhaps
 }

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"tcplab/internal/endpoint"
+	"tcplab/internal/jsonapi"
 )
 
 //go:embed web
@@ -54,11 +53,11 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", assets)
 	mux.HandleFunc("GET /api/live", s.live)
-	mux.Handle("GET /api/connections/{id}", answer(s.connection))
+	mux.Handle("GET /api/connections/{id}", jsonapi.Answer(maxBody, s.connection))
 	mux.HandleFunc("GET /api/capture.pcapng", s.capture)
-	mux.Handle("POST /api/set", answer(s.set))
-	mux.Handle("POST /api/accept", answer(s.accept))
-	mux.Handle("/api/", answer(unknown))
+	mux.Handle("POST /api/set", jsonapi.Answer(maxBody, s.set))
+	mux.Handle("POST /api/accept", jsonapi.Answer(maxBody, s.accept))
+	mux.Handle("/api/", jsonapi.Answer(maxBody, unknown))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Security-Policy", policy)
@@ -72,7 +71,7 @@ func (s *Server) routes() http.Handler {
 		case "", "none", "same-origin":
 			mux.ServeHTTP(w, r)
 		default:
-			refuse(w, errorf(http.StatusForbidden, "a page of another origin asks: open this address by itself"))
+			jsonapi.Refuse(w, jsonapi.Errorf(http.StatusForbidden, "a page of another origin asks: open this address by itself"))
 		}
 	})
 }
@@ -80,7 +79,7 @@ func (s *Server) routes() http.Handler {
 // assets serves the page's files.
 func assets(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		refuse(w, errorf(http.StatusMethodNotAllowed, "%s %s: the page is only read", r.Method, r.URL.Path))
+		jsonapi.Refuse(w, jsonapi.Errorf(http.StatusMethodNotAllowed, "%s %s: the page is only read", r.Method, r.URL.Path))
 		return
 	}
 	w.Header().Set("Cache-Control", "no-cache") // ask each time whether it has changed
@@ -88,78 +87,30 @@ func assets(w http.ResponseWriter, r *http.Request) {
 	http.FileServerFS(web).ServeHTTP(w, r)
 }
 
-// failure is an answer that refuses a request.
-type failure struct {
-	status int
-	Text   string `json:"error"`
-}
-
-func (f *failure) Error() string { return f.Text }
-
-func errorf(status int, format string, args ...any) error {
-	return &failure{status, fmt.Sprintf(format, args...)}
-}
-
-// answer makes a handler of a function that returns what to answer.
-func answer[T any](handle func(*http.Request) (T, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		result, err := handle(r)
-		if err != nil {
-			refuse(w, err)
-			return
-		}
-		reply(w, http.StatusOK, result)
-	})
-}
-
-// refuse answers with an error. One that says no status is about what was asked.
-func refuse(w http.ResponseWriter, err error) {
-	f, ok := errors.AsType[*failure](err)
-	if !ok {
-		f = &failure{http.StatusBadRequest, err.Error()}
-	}
-	reply(w, f.status, f)
-}
-
-// reply answers with v as JSON.
-func reply(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(v) // the page is gone, perhaps
-}
-
 // decode reads the body of a request. No form of another page can send one of
 // this type.
 func decode(r *http.Request, into any) error {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return errorf(http.StatusUnsupportedMediaType, "send Content-Type: application/json to %s", r.URL.Path)
+		return jsonapi.Errorf(http.StatusUnsupportedMediaType, "send Content-Type: application/json to %s", r.URL.Path)
 	}
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return errorf(http.StatusBadRequest, "the request is not what %s takes: %v", r.URL.Path, err)
-	}
-	return nil
+	return jsonapi.Decode(r, into)
 }
 
 func unknown(r *http.Request) (any, error) {
-	return nil, errorf(http.StatusNotFound, "%s %s is unknown to this instance: load the page again", r.Method, r.URL.Path)
+	return nil, jsonapi.Errorf(http.StatusNotFound, "%s %s is unknown to this instance: load the page again", r.Method, r.URL.Path)
 }
 
 // connection answers with a ladder.
 func (s *Server) connection(r *http.Request) (Ladder, error) {
 	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
 	if err != nil {
-		return Ladder{}, errorf(http.StatusBadRequest, "connection %q: give its number", r.PathValue("id"))
+		return Ladder{}, jsonapi.Errorf(http.StatusBadRequest, "connection %q: give its number", r.PathValue("id"))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ladder, ok := s.history.ladder(id, time.Now())
 	if !ok {
-		return Ladder{}, errorf(http.StatusNotFound, "connection %d is not kept any more: newer ones have come", id)
+		return Ladder{}, jsonapi.Errorf(http.StatusNotFound, "connection %d is not kept any more: newer ones have come", id)
 	}
 	return ladder, nil
 }
