@@ -200,12 +200,7 @@ func TestMetricsUnderAFlood(t *testing.T) {
 // metric is the value of a counter in a scrape.
 func (l *lab) metric(guard *webguard.Guard, name string) float64 {
 	l.Helper()
-	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return l.ns.Dial(ctx, guard.Addr())
-		},
-	}}
+	client := http.Client{Timeout: time.Minute, Transport: l.ns.Transport(l.ctx, guard.Addr())}
 	r, err := http.NewRequestWithContext(l.ctx, http.MethodGet, guard.URL(metrics.Path), nil)
 	if err != nil {
 		l.Fatal(err)

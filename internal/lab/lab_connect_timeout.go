@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -52,11 +51,9 @@ func connectTimeout(s *Scene) {
 func (v *Server) readTimeout(limit time.Duration) (hangs bool, err error) {
 	ctx, cancel := context.WithTimeout(v.s.ctx, limit)
 	defer cancel()
-	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives:     true,
-		ResponseHeaderTimeout: 500 * time.Millisecond,
-		DialContext:           func(context.Context, string, string) (net.Conn, error) { return v.ns.Dial(ctx, v.addr) },
-	}}
+	transport := v.ns.Transport(ctx, v.addr)
+	transport.ResponseHeaderTimeout = 500 * time.Millisecond
+	client := http.Client{Transport: transport}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%v/", v.addr), nil)
 	v.s.must("asking for a page", err)
 	response, err := client.Do(request)

@@ -107,15 +107,14 @@ func (v *Server) ask() <-chan answer {
 func (v *Server) get(url string) (string, error) {
 	began := time.Now()
 	var connected time.Duration
-	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		// With the scene's context: a Transport goes on dialing when the request's has ended.
-		DialContext: func(context.Context, string, string) (net.Conn, error) {
-			conn, err := v.ns.Dial(v.s.ctx, v.addr)
-			connected = time.Since(began)
-			return conn, err
-		},
-	}}
+	transport := v.ns.Transport(v.s.ctx, v.addr)
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		connected = time.Since(began)
+		return conn, err
+	}
+	client := http.Client{Transport: transport}
 	request, err := http.NewRequestWithContext(v.s.ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err

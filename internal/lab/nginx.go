@@ -1,10 +1,8 @@
 package lab
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -93,10 +91,7 @@ func (a answers) String() string {
 // burst sends n requests at the same time and counts the answers; 0 stands for
 // none.
 func (n *nginx) burst(count int) answers {
-	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       func(context.Context, string, string) (net.Conn, error) { return n.v.ns.Dial(n.v.s.ctx, n.addr) },
-	}}
+	client := http.Client{Transport: n.v.ns.Transport(n.v.s.ctx, n.addr)}
 	got := make(answers)
 	var mu sync.Mutex
 	var asking sync.WaitGroup

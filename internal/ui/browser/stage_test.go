@@ -3,7 +3,6 @@ package browser
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"testing"
@@ -89,10 +88,7 @@ func (s *stage) connect(k int) {
 
 // get asks the instance's application for its page.
 func (s *stage) get() error {
-	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       func(context.Context, string, string) (net.Conn, error) { return s.ns.Dial(s.ctx, server) },
-	}}
+	client := http.Client{Transport: s.ns.Transport(s.ctx, server)}
 	response, err := client.Get("http://" + server.String() + "/")
 	if err != nil {
 		return err
