@@ -2,7 +2,6 @@ package lab
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,45 +29,12 @@ func (s *Scene) serveFastCGI(socket string, backlog int) error {
 	if err := errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	one := &oneAtATime{Listener: l, free: make(chan struct{}, 1)}
 	s.work.Go(func() {
-		_ = fcgi.Serve(one, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { // until it is closed
+		_ = fcgi.Serve(netutil.LimitListener(l, 1), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { // until it is closed
 			time.Sleep(300 * time.Millisecond) // the work
 			_, _ = io.WriteString(w, "served\n")
 		}))
 	})
 	s.later(l.Close)
 	return os.Chmod(socket, 0o666)
-}
-
-// oneAtATime accepts a connection when the one before is closed.
-type oneAtATime struct {
-	net.Listener
-	free chan struct{} // holds one while a connection is open
-}
-
-// Accept waits for the worker, then for a connection.
-func (l *oneAtATime) Accept() (net.Conn, error) {
-	l.free <- struct{}{}
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		<-l.free
-		return nil, fmt.Errorf("accept: %w", err)
-	}
-	return &oneConn{Conn: conn, l: l}, nil
-}
-
-type oneConn struct {
-	net.Conn
-	l      *oneAtATime
-	closed bool
-}
-
-// Close frees the worker.
-func (c *oneConn) Close() error {
-	if !c.closed { // fcgi closes from one goroutine
-		c.closed = true
-		<-c.l.free
-	}
-	return c.Conn.Close()
 }

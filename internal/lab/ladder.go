@@ -28,27 +28,12 @@ func ladderSVG(packets []trace.Packet) string {
 	shown := packets[:min(len(packets), maxRungs)]
 	var body strings.Builder
 	y := ladderTop + 10
-	var base [2]uint32
-	var known [2]bool
+	var relative numbers
 	for i := range shown {
 		p := &shown[i]
-		var s segment.Segment
-		if segment.Parse(p.Data, &s) != nil {
+		label, s, ok := relative.describe(p)
+		if !ok {
 			continue
-		}
-		side := 0
-		if !p.Inbound {
-			side = 1
-		}
-		if !known[side] && !s.Flags.Has(segment.RST) {
-			base[side], known[side] = s.Seq, true
-		}
-		label := fmt.Sprintf("[%v] seq %d", s.Flags, s.Seq-base[side])
-		if s.Flags.Has(segment.ACK) {
-			label += fmt.Sprintf(" ack %d", s.Ack-base[1-side])
-		}
-		if n := len(s.Payload); n > 0 {
-			label += fmt.Sprintf(" len %d", n)
 		}
 		rung(&body, y, p.Inbound, s.Flags.Has(segment.RST), label)
 		fmt.Fprintf(&body, `<text x="%d" y="%d" class="time" text-anchor="end">%s</text>`,

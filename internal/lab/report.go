@@ -132,20 +132,7 @@ func writeCapture(path string, r *ServerRecord) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if _, err := file.Write(encoder.Header()); err != nil {
-		return err
-	}
-	for i := range r.Packets {
-		block, err := encoder.Packet(&r.Packets[i])
-		if err == nil {
-			_, err = file.Write(block)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	_, err = file.Write(encoder.End())
-	return err
+	return encoder.WriteSection(file, r.Packets)
 }
 
 func writeEvents(path string, list []listener.Event) error {

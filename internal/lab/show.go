@@ -6,7 +6,6 @@ import (
 
 	"tcplab/internal/trace"
 	"tcplab/listener"
-	"tcplab/listener/segment"
 )
 
 // eventLines are events as "tcplab up" prints them, with the time since the
@@ -41,34 +40,18 @@ func (v *Server) Packets(port uint16) []trace.Packet {
 // them.
 func packetLines(packets []trace.Packet) []string {
 	var lines []string
-	var irs, iss uint32
-	var known [2]bool
+	var relative numbers
 	for i := range packets {
 		p := &packets[i]
-		var s segment.Segment
-		if segment.Parse(p.Data, &s) != nil {
+		text, _, ok := relative.describe(p)
+		if !ok {
 			continue
 		}
 		arrow := "<--"
-		base, other := &iss, &irs
-		side := 1
 		if p.Inbound {
-			arrow, base, other, side = "-->", &irs, &iss, 0
+			arrow = "-->"
 		}
-		if !known[side] {
-			*base, known[side] = s.Seq, true
-			if s.Flags.Has(segment.RST) && side == 1 {
-				*base = 0 // the RST of a closed port
-			}
-		}
-		text := fmt.Sprintf("%s  client %s server  [%v] seq %d", since(p.Time, packets[0].Time), arrow, s.Flags, s.Seq-*base)
-		if s.Flags.Has(segment.ACK) {
-			text += fmt.Sprintf(" ack %d", s.Ack-*other)
-		}
-		if n := len(s.Payload); n > 0 {
-			text += fmt.Sprintf(" len %d", n)
-		}
-		lines = append(lines, text)
+		lines = append(lines, fmt.Sprintf("%s  client %s server  %s", since(p.Time, packets[0].Time), arrow, text))
 		for j := range p.Events {
 			if e := &p.Events[j]; !p.Foreign(e) {
 				lines = append(lines, fmt.Sprintf("%9s  %s: %s", "", e.Words(), e.Reason()))
