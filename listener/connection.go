@@ -31,19 +31,17 @@ func (c *connection) Established(conn net.Conn) {
 
 // Failed frees the place in the queue and tells the client.
 func (c *connection) Failed(error) {
-	c.l.run(nil, func(m *handshake.Machine, out *handshake.Output) {
-		delete(c.l.adopted, c.entry)
-		m.AdoptionFailed(c.l.now(), c.entry, out)
-	})
-	c.l.mu.Lock()
 	var out handshake.Output
-	if c.aborted {
+	c.l.mu.Lock()
+	if c.aborted { // by Close, which has taken it out of the queue
 		c.l.machine.Abort(c.entry, &out)
+	} else {
+		delete(c.l.adopted, c.entry)
+		c.l.machine.AdoptionFailed(c.l.now(), c.entry, &out)
+		c.l.settleLocked(&out)
 	}
 	c.l.mu.Unlock()
-	for i := range out.Send {
-		c.l.port.Send(&out.Send[i])
-	}
+	c.l.send(&out)
 }
 
 // Ended takes a connection that its client reset out of the completed queue.

@@ -117,14 +117,19 @@ func (l *Listener) run(packet []byte, step func(*handshake.Machine, *handshake.O
 	adopt, handover := l.settleLocked(out)
 	l.mu.Unlock()
 
-	for i := range out.Send {
-		l.port.Send(&out.Send[i])
-	}
+	l.send(out)
 	if adopt != nil {
 		l.port.Adopt(handover, packet, adopt)
 	}
 	out.Reset()
 	l.outputs.Put(out)
+}
+
+// send sends what an output has for clients. Called without the lock.
+func (l *Listener) send(out *handshake.Output) {
+	for i := range out.Send {
+		l.port.Send(&out.Send[i])
+	}
 }
 
 // settleLocked does what has to be done with an output before the lock is
@@ -285,9 +290,7 @@ func (l *Listener) Close() error {
 
 	close(l.done)
 	<-l.stopped
-	for i := range out.Send {
-		l.port.Send(&out.Send[i])
-	}
+	l.send(&out)
 	for _, conn := range aborted {
 		abort(conn)
 	}
