@@ -42,6 +42,9 @@ const never = time.Duration(1<<63 - 1)
 type Segments = interface {
 	// Segment takes a segment that belongs to no connection the endpoint has.
 	Segment(s *segment.Segment)
+	// Reopen takes a SYN on the tuple of a connection in TIME-WAIT that may open a
+	// new one, whose initial sequence number has to be beyond sndNxt.
+	Reopen(s *segment.Segment, sndNxt uint32)
 	// Owns reports whether a segment on the tuple of a connection in TIME-WAIT is
 	// of a newer handshake: of a half-open entry, or with a SYN cookie of ours.
 	Owns(s *segment.Segment) bool
@@ -94,6 +97,11 @@ func (l *Listener) now() time.Duration { return time.Since(l.epoch) }
 // Segment implements Segments.
 func (l *Listener) Segment(s *segment.Segment) {
 	l.run(s.Packet, func(m *handshake.Machine, out *handshake.Output) { m.Segment(l.now(), s, out) })
+}
+
+// Reopen implements Segments.
+func (l *Listener) Reopen(s *segment.Segment, sndNxt uint32) {
+	l.run(s.Packet, func(m *handshake.Machine, out *handshake.Output) { m.Reopen(l.now(), s, sndNxt, out) })
 }
 
 // Owns implements Segments.

@@ -270,10 +270,11 @@ func TestTimeWaitReuse(t *testing.T) {
 	}
 }
 
-// A SYN in TIME-WAIT that is answered with a SYN cookie leaves no entry: the
+// A SYN in TIME-WAIT that finds the completed queue full is dropped. When it
+// comes again it may be answered with a SYN cookie, which leaves no entry: the
 // cookie alone tells the new connection's final ACK from the old one's.
 func TestTimeWaitReuseByCookie(t *testing.T) {
-	settings := backlog.Settings{Backlog: 8, Somaxconn: 4096, MaxSynBacklog: 2048, Syncookies: 2}
+	settings := backlog.Settings{Backlog: 0, Somaxconn: 4096, MaxSynBacklog: 2048, Syncookies: 2}
 	b := newBenchOf(t, profiles.Linux, settings)
 	p := b.peer(4000, 100000, allOptions)
 	p.connect()
@@ -284,8 +285,17 @@ func TestTimeWaitReuseByCookie(t *testing.T) {
 	}
 	p.finish(first)
 
+	other := b.peer(4001, 1, allOptions)
+	other.connect()
+	other.send(segment.ACK, "")
+	b.eventually("the completed queue is full", func() bool { return b.l.Snapshot(0).Counts.Completed == 1 })
+
 	again := b.peer(4000, p.seq+100, allOptions)
 	again.tsval = p.tsval
+	again.send(segment.SYN, "")
+	b.eventually("the SYN is dropped", func() bool { return b.l.Snapshot(0).Counters["ListenDrops"] == 1 })
+	b.accept()
+	again.seq = p.seq + 100
 	again.connect()
 	// The old connection's FIN, again: netstack still answers for it.
 	fin := segment.Segment{Tuple: p.tuple, Seq: p.seq - 1, Ack: p.ack, Flags: segment.FIN | segment.ACK, Window: 1}
@@ -482,5 +492,6 @@ func TestPromises(t *testing.T) {
 // ignore is a listener that does nothing.
 type ignore struct{}
 
-func (ignore) Segment(*segment.Segment)   {}
-func (ignore) Owns(*segment.Segment) bool { return false }
+func (ignore) Segment(*segment.Segment)        {}
+func (ignore) Reopen(*segment.Segment, uint32) {}
+func (ignore) Owns(*segment.Segment) bool      { return false }

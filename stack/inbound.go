@@ -94,12 +94,18 @@ func (s *Stack) inboundSYN(f *flow, port *Port, ip *segment.IP) {
 		return // a SYN of the handshake being adopted, late
 	case state == tcp.StateClose || state == tcp.StateError:
 		s.flows.remove(f)
-	case state != tcp.StateTimeWait || port == nil || !f.reopens(ip):
+	case state != tcp.StateTimeWait || port == nil || !f.shadowed.Load() && !f.reopens(ip):
 		s.link.deliver(ip.Packet) // netstack answers with a challenge ACK (RFC 5961)
+		return
+	case !f.shadowed.Swap(true):
+		s.counters.add(TimeWaitReuses)
+		var seg segment.Segment
+		if segment.ParseTCP(ip, &seg) == nil { // as reopens found
+			port.segments.Reopen(&seg, f.sndNxt.Load())
+		}
 		return
 	default:
 		s.counters.add(TimeWaitReuses)
-		f.shadowed.Store(true)
 	}
 	if port == nil {
 		s.link.deliver(ip.Packet)

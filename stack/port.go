@@ -26,6 +26,9 @@ type Segments = interface {
 	// Segment takes a segment that belongs to no connection netstack has. It
 	// points into a buffer that is used again after the call.
 	Segment(s *segment.Segment)
+	// Reopen takes a SYN on the tuple of a connection in TIME-WAIT that may open a
+	// new one, whose initial sequence number has to be beyond sndNxt.
+	Reopen(s *segment.Segment, sndNxt uint32)
 	// Owns reports whether a segment on the tuple of a connection in TIME-WAIT is
 	// of a newer handshake: of a half-open entry, or with a SYN cookie of ours.
 	Owns(s *segment.Segment) bool

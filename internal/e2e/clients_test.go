@@ -11,12 +11,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"tcplab/internal/endpoint"
+	"tcplab/listener/backlog/profiles"
 	"tcplab/listener/segment"
 )
 
@@ -45,23 +47,40 @@ func TestCurlGetsThePage(t *testing.T) {
 // ab twice in a row: the second run reuses ports whose connections are in
 // TIME-WAIT.
 func TestApacheBench(t *testing.T) {
-	l := up(t, func(cfg *endpoint.Config) { cfg.Backlog.Backlog = 128 })
+	up(t, func(cfg *endpoint.Config) { cfg.Backlog.Backlog = 128 }).benchTwice(20000)
+}
+
+// The same where each connection is made of a SYN cookie, but for those that
+// reopen one in TIME-WAIT.
+func TestApacheBenchWithCookies(t *testing.T) {
+	l := up(t, func(cfg *endpoint.Config) {
+		cfg.Profile, cfg.Backlog.Backlog, cfg.Backlog.Syncookies = profiles.Linux, 128, 2
+	})
+	l.benchTwice(5000)
+	status := l.Status(0)
+	if n, reused := status.Totals["SyncookiesRecv"], status.Link["TimeWaitReuses"]; n+reused < 10000 || n < 2500 {
+		t.Errorf("%d connections were made of a cookie, %d reopened one in TIME-WAIT, want 10000 together", n, reused)
+	}
+}
+
+func (l *lab) benchTwice(requests int) {
+	l.Helper()
 	for range 2 {
-		out := l.run("ab", "-q", "-n", "20000", "-c", "100", "http://192.0.2.2/")
-		for _, want := range []string{`Complete requests:\s+20000\n`, `Failed requests:\s+0\n`} {
+		out := l.run("ab", "-q", "-n", strconv.Itoa(requests), "-c", "100", "http://192.0.2.2/")
+		for _, want := range []string{fmt.Sprintf(`Complete requests:\s+%d\n`, requests), `Failed requests:\s+0\n`} {
 			if !regexp.MustCompile(want).MatchString(out) {
-				t.Errorf("ab does not say %s:\n%s", want, out)
+				l.Errorf("ab does not say %s:\n%s", want, out)
 			}
 		}
 	}
 	status := l.Status(0)
 	for _, never := range []string{"AdoptionsFailed", "UnaskedSYNACKs", "OrphanedTranslations"} {
 		if n := status.Link[never]; n != 0 {
-			t.Errorf("%s is %d", never, n)
+			l.Errorf("%s is %d", never, n)
 		}
 	}
 	if status.Link["TimeWaitReuses"] == 0 {
-		t.Error("no connection in TIME-WAIT was reopened: the test does not test what it is for")
+		l.Error("no connection in TIME-WAIT was reopened: the test does not test what it is for")
 	}
 }
 

@@ -73,8 +73,12 @@ type Profile struct {
 
 	AtSYN      Rule
 	AtFinalACK Rule
-	Schedule   Schedule
-	Repeat     Repeat
+	// AtReopen is the rule for a SYN that opens a new connection on the tuple of
+	// one in TIME-WAIT. Nil: AtSYN.
+	AtReopen Rule
+
+	Schedule Schedule
+	Repeat   Repeat
 
 	// Patience is how many of an entry's scheduled retransmissions it gets, given
 	// how full the queues are at its timer. Nil: all of them.

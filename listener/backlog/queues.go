@@ -81,6 +81,15 @@ func (q *Queues[V]) Counts() Counts {
 // follows the verdict with Admit.
 func (q *Queues[V]) SYN() Decision { return q.profile.AtSYN(q.Counts(), q.limits) }
 
+// Reopen decides on a SYN that opens a new connection on the tuple of one in
+// TIME-WAIT. It changes nothing, as SYN.
+func (q *Queues[V]) Reopen() Decision {
+	if q.profile.AtReopen == nil {
+		return q.SYN()
+	}
+	return q.profile.AtReopen(q.Counts(), q.limits)
+}
+
 // Admit adds an entry at the end of the incomplete queue.
 func (q *Queues[V]) Admit(now time.Duration, value V) *Entry[V] {
 	e := &Entry[V]{Value: value, Since: now, place: Incomplete}

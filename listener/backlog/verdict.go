@@ -55,13 +55,16 @@ const (
 	KeptForProven
 	// AlwaysCookies: SYN cookies are sent unconditionally (tcp_syncookies = 2).
 	AlwaysCookies
+	// TimeWait: the SYN reopens a connection in TIME-WAIT, so its client is real
+	// and no limit of the incomplete queue holds it back (tcp_conn_request).
+	TimeWait
 	// Deferred: a bare ACK does not complete a connection under
 	// TCP_DEFER_ACCEPT.
 	Deferred
 )
 
 // Decision is a verdict with its reason. Have is the length that was compared
-// with Bound, the most that fits.
+// with Bound, the most that fits; Bound is 0 where nothing was compared.
 type Decision struct {
 	Verdict Verdict
 	Reason  Reason
@@ -87,6 +90,8 @@ func (d Decision) Words(counts Counts) string {
 		return fmt.Sprintf("incomplete queue at %d of %d, the rest is kept for proven peers %s", d.Have, d.Bound, lengths)
 	case AlwaysCookies:
 		return "SYN cookies are always on " + lengths
+	case TimeWait:
+		return "reopens a connection in TIME-WAIT " + lengths
 	case Deferred:
 		return "bare ACK, accept is deferred until data comes " + lengths
 	}

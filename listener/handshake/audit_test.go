@@ -35,13 +35,28 @@ func newAudit(t rapid.TB, m *handshake.Machine) *audit {
 // queued: then the endpoint would get it. It reports whether it did.
 func (a *audit) segment(s *segment.Segment) bool {
 	a.t.Helper()
+	return a.feed(s, func() { a.m.Segment(a.now, s, &a.out) })
+}
+
+// reopen feeds a SYN on the tuple of a connection in TIME-WAIT.
+func (a *audit) reopen(s *segment.Segment, sndNxt uint32) {
+	a.t.Helper()
+	half := a.m.Owns(s.Tuple)
+	a.feed(s, func() { a.m.Reopen(a.now, s, sndNxt, &a.out) })
+	if !half && len(a.out.Send) == 1 && a.count(handshake.CookieSent) == 0 && !segment.After(a.out.Send[0].Seq, sndNxt) {
+		a.t.Fatalf("the new connection begins with %d, the old one came to %d", a.out.Send[0].Seq, sndNxt)
+	}
+}
+
+func (a *audit) feed(s *segment.Segment, step func()) bool {
+	a.t.Helper()
 	if a.handed[s.Tuple] != nil {
 		return false
 	}
 	half := a.m.Owns(s.Tuple)
 	counters := *a.m.Counters()
 	a.out.Reset()
-	a.m.Segment(a.now, s, &a.out)
+	step()
 	a.settle(half)
 
 	arrived := a.m.Counters()[handshake.SYNsReceived] - counters[handshake.SYNsReceived]

@@ -54,6 +54,7 @@ func newBook(t *rapid.T, profile *backlog.Profile) *book {
 func (b *book) run(t *rapid.T) {
 	t.Repeat(map[string]func(*rapid.T){
 		"arrive":   b.arrive,
+		"reopen":   b.reopen,
 		"burst":    func(t *rapid.T) { b.many(t, b.arrive) },
 		"complete": b.complete,
 		"all":      func(t *rapid.T) { b.many(t, b.complete) },
@@ -78,12 +79,24 @@ func clientAddr(n int) netip.AddrPort {
 func line(what string, client int) string { return fmt.Sprintf("%d %s", client, what) }
 
 func (b *book) arrive(t *rapid.T) {
-	b.next++
-	b.segment(received(t, segment.Segment{
-		Tuple: tupleOf(clientAddr(b.next)), Seq: 1000, Flags: segment.SYN, Window: 1000,
-	}))
+	b.segment(b.stranger(t))
 	b.ledger.syn(b.now, b.next)
 	b.compare(t)
+}
+
+// reopen is arrive of a client whose last connection is in TIME-WAIT.
+func (b *book) reopen(t *rapid.T) {
+	b.audit.reopen(b.stranger(t), rapid.Uint32().Draw(t, "snd.nxt"))
+	b.ledger.reopen(b.now, b.next)
+	b.compare(t)
+}
+
+// stranger is the SYN of a client that was never seen.
+func (b *book) stranger(t *rapid.T) *segment.Segment {
+	b.next++
+	return received(t, segment.Segment{
+		Tuple: tupleOf(clientAddr(b.next)), Seq: 1000, Flags: segment.SYN, Window: 1000,
+	})
 }
 
 // halfOpen draws a half-open client, and has its entry.

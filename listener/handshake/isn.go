@@ -38,6 +38,11 @@ func (k *Key) isn(now time.Duration, tuple *segment.Tuple) uint32 {
 	return uint32(now/(4*time.Microsecond)) + uint32(k.hash(tuple, purposeISN))
 }
 
+// isnGap is how far the initial sequence number of a connection that reopens one
+// in TIME-WAIT is beyond that one's last: more than a window without scale
+// (tcp_timewait_state_process).
+const isnGap = 65535 + 2
+
 // timestampOffset is what is added to the millisecond clock to make the TSval
 // of a connection (RFC 7323 section 5.4): one a pair of addresses, so that a
 // later connection between them does not go back.

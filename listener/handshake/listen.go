@@ -22,15 +22,16 @@ func (m *Machine) listen(now time.Duration, s *segment.Segment, out *Output) {
 	case s.Flags.Has(segment.SYN | segment.FIN):
 		// Nobody opens and closes at once; Linux drops it, and so do we.
 	case s.Flags.Has(segment.SYN):
-		m.arrive(now, s, out)
+		m.arrive(now, s, m.queues.SYN(), nil, out)
 	}
 }
 
-// arrive decides on a SYN (third in RFC 9293 section 3.10.7.2; the order of
-// tcp_conn_request). Data on it is not kept: only the SYN is acknowledged.
-func (m *Machine) arrive(now time.Duration, s *segment.Segment, out *Output) {
+// arrive does with a SYN as was decided (third in RFC 9293 section 3.10.7.2; the
+// order of tcp_conn_request). Data on it is not kept: only the SYN is
+// acknowledged. sndNxt is that of the connection in TIME-WAIT that the SYN
+// reopens, nil if it reopens none.
+func (m *Machine) arrive(now time.Duration, s *segment.Segment, decision backlog.Decision, sndNxt *uint32, out *Output) {
 	m.counters[SYNsReceived]++
-	decision := m.queues.SYN()
 	var victim *Entry
 	if decision.Verdict == backlog.Evict {
 		if victim = m.queues.OldestIncomplete(); victim == nil {
@@ -47,7 +48,7 @@ func (m *Machine) arrive(now time.Duration, s *segment.Segment, out *Output) {
 		m.noteEntry(now, Evicted, victim, victim.Since, out)
 		fallthrough
 	case backlog.Admit:
-		m.admit(now, s, decision, out)
+		m.admit(now, s, decision, sndNxt, out)
 	case backlog.Cookie:
 		m.sendCookie(now, s, decision, out)
 	default:
@@ -58,9 +59,12 @@ func (m *Machine) arrive(now time.Duration, s *segment.Segment, out *Output) {
 }
 
 // admit makes an incomplete entry of a SYN and answers it.
-func (m *Machine) admit(now time.Duration, s *segment.Segment, decision backlog.Decision, out *Output) {
+func (m *Machine) admit(now time.Duration, s *segment.Segment, decision backlog.Decision, sndNxt *uint32, out *Output) {
 	c := fromSYN(s, m.promise(&s.Tuple))
 	c.ISS = m.key.isn(now, &s.Tuple)
+	if sndNxt != nil && !segment.After(c.ISS, *sndNxt) {
+		c.ISS = *sndNxt + isnGap
+	}
 	if c.offered.has(offeredTimestamps) {
 		c.tsOffset = m.key.timestampOffset(&s.Tuple)
 	}

@@ -75,6 +75,18 @@ func (m *Machine) Segment(now time.Duration, s *segment.Segment, out *Output) {
 	m.listen(now, s, out)
 }
 
+// Reopen handles a SYN on the tuple of a connection in TIME-WAIT that may open a
+// new one: the first such SYN, the caller has forgotten the old connection for a
+// later one. sndNxt is the old connection's SND.NXT: the new initial sequence
+// number is beyond it (RFC 9293 section 3.10.7.4).
+func (m *Machine) Reopen(now time.Duration, s *segment.Segment, sndNxt uint32, out *Output) {
+	if m.half[s.Tuple] != nil || m.invalidAddress(s) || s.Flags.Has(segment.FIN) {
+		m.Segment(now, s, out)
+		return
+	}
+	m.arrive(now, s, m.queues.Reopen(), &sndNxt, out)
+}
+
 // NextDeadline is when Tick has to be called next; false if no timer runs.
 func (m *Machine) NextDeadline() (time.Duration, bool) {
 	if e := m.timers.next(); e != nil {

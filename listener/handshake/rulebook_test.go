@@ -15,6 +15,9 @@ type page struct {
 	clamp func(n, somaxconn int) int
 	// atSYN says admit, drop, evict or cookie.
 	atSYN func(inc, com, young, b int, s backlog.Settings) string
+	// atReopen is atSYN for a client whose last connection is in TIME-WAIT, where
+	// that makes a difference.
+	atReopen func(inc, com, young, b int, s backlog.Settings) string
 	// atACK says promote, drop, reset or park.
 	atACK func(com, b int, s backlog.Settings) string
 	// again and gone are seconds after the first SYN-ACK.
@@ -38,10 +41,10 @@ var rulebook = map[string]page{
 	"netbsd":    {clamp: classic, atSYN: whileCompleted, atACK: resetsBeyond(oneAndAHalf), again: []int{3, 9, 21, 45}, gone: 75},
 	"openbsd": {clamp: within(80, 128), atSYN: whileCompleted, atACK: resetsBeyond(oneAndAHalf),
 		again: []int{3, 9, 21, 45}, gone: 75},
-	"linux": {clamp: unsigned, atSYN: connRequest, atACK: ignoresBeyond, again: []int{1, 3, 7, 15, 31}, gone: 63, keeps: true, tires: true},
-	"linux-2.6": {clamp: unsigned, atSYN: young26, atACK: ignoresBeyond,
+	"linux": {clamp: unsigned, atSYN: connRequest, atReopen: whileCompleted, atACK: ignoresBeyond, again: []int{1, 3, 7, 15, 31}, gone: 63, keeps: true, tires: true},
+	"linux-2.6": {clamp: unsigned, atSYN: young26, atReopen: whileYoung, atACK: ignoresBeyond,
 		again: []int{3, 9, 21, 45, 93}, gone: 189, keeps: true, tires: true},
-	"linux-2.4": {clamp: unsigned, atSYN: young24, atACK: ignoresBeyond,
+	"linux-2.4": {clamp: unsigned, atSYN: young24, atReopen: whileYoung, atACK: ignoresBeyond,
 		again: []int{3, 9, 21, 45, 93}, gone: 189, keeps: true, tires: true},
 	"macos": {clamp: mac, atSYN: evictsOldest, atACK: promotes, again: []int{1, 3, 7, 15, 31, 63}, gone: 75, rst: true},
 	"illumos": {clamp: within(1, 128), atSYN: illumosSYN, atACK: parksAt,
@@ -143,6 +146,14 @@ func youngest(inc, com, young, b, synQueue int, s backlog.Settings) string {
 	return "admit"
 }
 
+// whileYoung is youngest without the SYN queue's size.
+func whileYoung(_, com, young, b int, _ backlog.Settings) string {
+	if com > b && young > 1 {
+		return "drop"
+	}
+	return "admit"
+}
+
 func evictsOldest(inc, com, _, b int, _ backlog.Settings) string {
 	switch {
 	case inc+com < b:
@@ -226,8 +237,19 @@ func (l *ledger) young() int {
 	return n
 }
 
-func (l *ledger) syn(now time.Duration, client int) {
-	switch l.atSYN(len(l.inc), len(l.com), l.young(), l.b, l.s) {
+func (l *ledger) syn(now time.Duration, client int) { l.arrive(now, client, l.atSYN) }
+
+// reopen is a SYN of a client whose last connection is in TIME-WAIT.
+func (l *ledger) reopen(now time.Duration, client int) {
+	rule := l.atReopen
+	if rule == nil {
+		rule = l.atSYN
+	}
+	l.arrive(now, client, rule)
+}
+
+func (l *ledger) arrive(now time.Duration, client int, rule func(int, int, int, int, backlog.Settings) string) {
+	switch rule(len(l.inc), len(l.com), l.young(), l.b, l.s) {
 	case "drop":
 		l.say("syn-dropped", client)
 	case "cookie":

@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"tcplab/listener/backlog"
@@ -36,6 +37,7 @@ var Linux = &backlog.Profile{
 	},
 	AtSYN:      atConnRequest,
 	AtFinalACK: atSynRecvSock,
+	AtReopen:   atTimeWaitISN,
 	Schedule:   doubling(time.Second, 5),
 	Repeat:     backlog.Repeat{Restart: true, Interval: invalidRatelimit},
 	Patience:   patience,
@@ -63,6 +65,16 @@ func atConnRequest(c backlog.Counts, l backlog.Limits) backlog.Decision {
 		return backlog.Decision{Verdict: backlog.Drop, Reason: backlog.KeptForProven, Have: c.Incomplete, Bound: unproven(l)}
 	}
 	return backlog.Decision{Verdict: backlog.Admit, Have: c.Incomplete, Bound: bPlus1(l)}
+}
+
+// atTimeWaitISN is atConnRequest where a connection in TIME-WAIT has left an
+// initial sequence number (tcp_tw_isn): neither the incomplete queue's limits
+// nor SYN cookies apply, the completed queue's does.
+func atTimeWaitISN(c backlog.Counts, l backlog.Limits) backlog.Decision {
+	if c.Completed > l.Effective {
+		return backlog.Decision{Verdict: backlog.Drop, Reason: backlog.CompletedFull, Have: c.Completed, Bound: bPlus1(l)}
+	}
+	return backlog.Decision{Verdict: backlog.Admit, Reason: backlog.TimeWait, Have: c.Incomplete}
 }
 
 // unproven is how many half-open entries of peers that were never seen before
@@ -107,6 +119,7 @@ var Linux26 = &backlog.Profile{
 		return youngRule(c, l, synQueue26(l))
 	},
 	AtFinalACK: atSynRecvSock,
+	AtReopen:   youngReopen,
 	Schedule:   doubling(3*time.Second, 5), // TCP_TIMEOUT_INIT until 3.1
 	Repeat:     backlog.Repeat{},
 	Patience:   patience,
@@ -144,6 +157,7 @@ var Linux24 = &backlog.Profile{
 		return youngRule(c, l, l.MaxSynBacklog)
 	},
 	AtFinalACK: atSynRecvSock,
+	AtReopen:   youngReopen,
 	Schedule:   doubling(3*time.Second, 5),
 	Patience:   patience,
 	Cookies:    true,
@@ -165,6 +179,16 @@ func youngRule(c backlog.Counts, l backlog.Limits, synQueue int) backlog.Decisio
 	}
 	if full {
 		d.Verdict, d.Reason, d.Cookie = backlog.Cookie, backlog.IncompleteFull, true
+	}
+	return d
+}
+
+// youngReopen is youngRule for a SYN that reopens a connection in TIME-WAIT: the
+// incomplete queue holds it back no more than in atTimeWaitISN.
+func youngReopen(c backlog.Counts, l backlog.Limits) backlog.Decision {
+	d := youngRule(c, l, math.MaxInt)
+	if d.Verdict == backlog.Admit {
+		d.Reason, d.Bound = backlog.TimeWait, 0
 	}
 	return d
 }
