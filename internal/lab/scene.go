@@ -113,6 +113,13 @@ const patience = time.Minute
 // waitFor waits until reached says so, looked at every few milliseconds and at
 // least once after limit.
 func (s *Scene) waitFor(what string, limit time.Duration, reached func() bool) {
+	if !s.watch(limit, reached) {
+		s.abort(fmt.Errorf("waited %v, and this did not happen: %s", limit, what))
+	}
+}
+
+// watch looks until reached or until limit is over, and reports which.
+func (s *Scene) watch(limit time.Duration, reached func() bool) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, limit)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -121,12 +128,11 @@ func (s *Scene) waitFor(what string, limit time.Duration, reached func() bool) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			if !reached() {
-				s.abort(fmt.Errorf("waited %v, and this did not happen: %s", limit, what))
-			}
-			return
+			s.must("watching", s.ctx.Err())
+			return reached()
 		}
 	}
+	return true
 }
 
 // namespace makes a network namespace that goes with the scene. Its kernel sends

@@ -14,8 +14,8 @@ import (
 )
 
 // Flood is a SYN flood: each SYN comes from another client, none of which
-// exists. Their addresses are those of RFC 2544 and RFC 5180, 198.18.0.0/15 and
-// 2001:2::/48, which no real network routes.
+// exists. Their addresses are for documentation, and no real network routes
+// them: TEST-NET-2 and TEST-NET-3 (RFC 5737), 2001:db8:5::/48 (RFC 3849).
 type Flood struct {
 	To    netip.AddrPort
 	Rate  int // SYNs a second; zero means as fast as it goes
@@ -66,13 +66,21 @@ func (n *Namespace) Flood(ctx context.Context, f Flood) (sent int, err error) {
 	}
 }
 
+// hosts4 is how many addresses a flood over IPv4 comes from: .1 to .254 of two
+// networks.
+const hosts4 = 2 * 254
+
 // Client is the address and port that SYN number i of a flood comes from.
 func (f *Flood) Client(i int) netip.AddrPort {
-	host, port := i%(1<<16), uint16(1024+i>>16%60000)
 	if f.To.Addr().Is6() {
-		return netip.AddrPortFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0, 0x02, 14: byte(host >> 8), 15: byte(host)}), port)
+		host, port := i%(1<<16), uint16(1024+i>>16%60000)
+		return netip.AddrPortFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 5, 14: byte(host >> 8), 15: byte(host)}), port)
 	}
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 19, byte(host >> 8), byte(host)}), port)
+	network, host, port := [3]byte{198, 51, 100}, i%hosts4, uint16(1024+i/hosts4%60000)
+	if host >= 254 {
+		network, host = [3]byte{203, 0, 113}, host-254
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{network[0], network[1], network[2], byte(host + 1)}), port)
 }
 
 // syn is SYN number i, as a Linux client would send it.

@@ -12,7 +12,7 @@ import (
 
 var sockets = []endpoint.Socket{
 	{State: "LISTEN", RecvQ: 9, SendQ: 8, Local: addr("[::]:80"), Addrs: []netip.AddrPort{addr("192.0.2.2:80"), addr("[2001:db8::2]:80")}},
-	{State: "SYN-RECV", Local: addr("192.0.2.2:80"), Peer: addr("198.19.0.1:1024"), Retransmits: 2, TimerMS: 3224},
+	{State: "SYN-RECV", Local: addr("192.0.2.2:80"), Peer: addr("203.0.113.9:1024"), Retransmits: 2, TimerMS: 3224},
 	{State: "ESTAB", RecvQ: 78, Local: addr("192.0.2.2:80"), Peer: addr("192.0.2.1:40001")},
 	{State: "TIME-WAIT", Local: addr("[2001:db8::2]:80"), Peer: addr("[2001:db8::1]:5")},
 	{State: "CLOSE-WAIT", SendQ: 1234567, Local: addr("[2001:db8::2]:80"), Peer: addr("[2001:db8::1]:6")},
@@ -29,11 +29,11 @@ func TestWrite(t *testing.T) {
 		{Options{Timers: true}, sockets, "" +
 			"State      Recv-Q Send-Q  Local Address:Port  Peer Address:Port  Process\n" +
 			"LISTEN     9      8                   *:80               *:*\n" +
-			"SYN-RECV   0      0           192.0.2.2:80      198.19.0.1:1024  timer:(on,3.224sec,2)\n" +
+			"SYN-RECV   0      0           192.0.2.2:80     203.0.113.9:1024  timer:(on,3.224sec,2)\n" +
 			"ESTAB      78     0           192.0.2.2:80       192.0.2.1:40001\n" +
 			"TIME-WAIT  0      0       [2001:db8::2]:80   [2001:db8::1]:5\n" +
 			"CLOSE-WAIT 0      1234567 [2001:db8::2]:80   [2001:db8::1]:6\n"},
-		{Options{NoHeader: true}, sockets[1:2], "SYN-RECV 0      0      192.0.2.2:80 198.19.0.1:1024\n"},
+		{Options{NoHeader: true}, sockets[1:2], "SYN-RECV 0      0      192.0.2.2:80 203.0.113.9:1024\n"},
 		{Options{}, nil, "State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n"},
 		{Options{NoHeader: true}, nil, ""},
 	} {
