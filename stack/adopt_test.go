@@ -40,12 +40,17 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	return newBenchOf(t, profiles.BSD, backlog.Settings{Backlog: 8, Somaxconn: 4096, MaxSynBacklog: 2048})
+	return benchOn(t, tuntest.New(1500))
 }
 
-func newBenchOf(t *testing.T, profile *backlog.Profile, settings backlog.Settings) *bench {
+// benchOn is newBench on a device of the test's.
+func benchOn(t *testing.T, dev *tuntest.Device) *bench {
 	t.Helper()
-	dev := tuntest.New(1500)
+	return newBenchOf(t, dev, profiles.BSD, backlog.Settings{Backlog: 8, Somaxconn: 4096, MaxSynBacklog: 2048})
+}
+
+func newBenchOf(t *testing.T, dev *tuntest.Device, profile *backlog.Profile, settings backlog.Settings) *bench {
+	t.Helper()
 	st, err := stack.New(dev, stack.Config{Addrs: []netip.Prefix{subnet}})
 	if err != nil {
 		t.Fatal(err)
@@ -275,7 +280,7 @@ func TestTimeWaitReuse(t *testing.T) {
 // cookie alone tells the new connection's final ACK from the old one's.
 func TestTimeWaitReuseByCookie(t *testing.T) {
 	settings := backlog.Settings{Backlog: 0, Somaxconn: 4096, MaxSynBacklog: 2048, Syncookies: 2}
-	b := newBenchOf(t, profiles.Linux, settings)
+	b := newBenchOf(t, tuntest.New(1500), profiles.Linux, settings)
 	p := b.peer(4000, 100000, allOptions)
 	p.connect()
 	p.send(segment.ACK|segment.PSH, "first")

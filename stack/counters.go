@@ -19,8 +19,10 @@ const (
 	OutSegs                             // TCP segments written to the device
 	OutRsts                             // of those, with RST
 	InHdrErrors                         // malformed IP packets, dropped
+	InOffloadErrors                     // packets whose offload header does not fit them, dropped
 	InTCPErrors                         // malformed TCP segments for an open port, dropped
 	InCsumErrors                        // of those, wrong TCP checksums
+	UDPCsumErrors                       // UDP datagrams with a wrong checksum, dropped
 	TCPFragments                        // IP fragments of TCP segments, dropped
 	NotOurs                             // TCP segments to an address that is not ours, dropped
 	OutErrors                           // packets that the device did not take
@@ -46,7 +48,7 @@ const (
 
 var counterNames = [NumCounters]string{
 	"PacketsIn", "PacketsOut", "PacketsIn6", "PacketsOut6", "InSegs", "OutSegs", "OutRsts",
-	"InHdrErrors", "InTCPErrors", "InCsumErrors", "TCPFragments", "NotOurs", "OutErrors",
+	"InHdrErrors", "InOffloadErrors", "InTCPErrors", "InCsumErrors", "UDPCsumErrors", "TCPFragments", "NotOurs", "OutErrors",
 	"Adoptions", "AdoptionsFailed", "AdoptionOverflows", "TimeWaitReuses",
 	"SYNACKsHeld", "UnaskedSYNACKs", "UnaskedSegments", "OrphanedTranslations",
 	"EstabResets", "RetransSegs", "Timeouts", "FastRetrans", "SackRecoveries", "NetstackErrors", "NetstackCsumErrors",

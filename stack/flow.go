@@ -86,18 +86,18 @@ func (f *flow) endpointState() tcp.EndpointState {
 }
 
 // inbound takes a segment of the client's.
-func (f *flow) inbound(ip *segment.IP, header []byte) {
-	if flowState(f.state.Load()) != open && f.hold(ip.Packet) {
+func (f *flow) inbound(ip *segment.IP, header []byte, sum sum) {
+	if flowState(f.state.Load()) != open && f.hold(ip, sum) {
 		return
 	}
 	f.acknowledged(header)
-	f.t.inbound(header)
+	f.t.inbound(header, sum)
 	f.s.link.deliver(ip.Packet)
 }
 
-// hold keeps a packet while the connection is not open, and reports whether it
-// has dealt with it.
-func (f *flow) hold(packet []byte) bool {
+// hold keeps a packet while the connection is not open, its checksum completed,
+// and reports whether it has dealt with it.
+func (f *flow) hold(ip *segment.IP, sum sum) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch flowState(f.state.Load()) {
@@ -110,7 +110,10 @@ func (f *flow) hold(packet []byte) bool {
 		f.s.counters.add(AdoptionOverflows)
 		return true
 	}
-	f.pending = append(f.pending, bytes.Clone(packet))
+	kept := *ip
+	kept.Packet = bytes.Clone(ip.Packet)
+	sum.complete(&kept)
+	f.pending = append(f.pending, kept.Packet)
 	return true
 }
 
@@ -143,7 +146,7 @@ func (f *flow) caught(ip *segment.IP) {
 }
 
 // outbound translates a segment of netstack's and reports whether it may leave.
-func (f *flow) outbound(ip *segment.IP, header []byte) bool {
+func (f *flow) outbound(ip *segment.IP, header []byte, sum sum) bool {
 	switch flowState(f.state.Load()) {
 	case adopting:
 		return false // of the connection that had this tuple before
@@ -158,7 +161,7 @@ func (f *flow) outbound(ip *segment.IP, header []byte) bool {
 	if at := findTimestamps(header); at > 0 {
 		f.tsRecent.Store(binary.BigEndian.Uint32(header[at+4:]))
 	}
-	f.t.outbound(header)
+	f.t.outbound(header, sum)
 	f.sent(ip, header)
 	return true
 }
@@ -187,7 +190,7 @@ func (f *flow) deliverPending() {
 				continue
 			}
 			f.acknowledged(header)
-			f.t.inbound(header)
+			f.t.inbound(header, sumComplete)
 			f.s.link.deliver(packet)
 		}
 	}

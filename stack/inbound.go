@@ -6,36 +6,51 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 
 	"tcplab/listener/segment"
+	"tcplab/tun/offload"
 )
 
 // read takes packets from the device until that fails.
 func (s *Stack) read() {
 	defer s.workers.Done()
 	defer close(s.done)
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, offload.Size+offload.MaxPacket)
 	for {
-		n, err := s.dev.Read(buf)
+		packet, h, err := s.readPacket(buf)
 		if err != nil {
 			s.readErr = err
 			return
 		}
 		s.counters.add(PacketsIn)
 		if s.tap == nil {
-			s.inbound(buf[:n])
+			s.inbound(packet, h)
 			continue
 		}
-		s.tap.In(buf[:n])
-		s.inbound(buf[:n])
+		s.tap.In(packet)
+		s.inbound(packet, h)
 		s.tap.Handled()
 	}
 }
 
+// readPacket reads a packet into buf.
+func (s *Stack) readPacket(buf []byte) (packet []byte, h offload.Header, err error) {
+	if s.offload != nil {
+		h, packet, err = s.offload.ReadOffload(buf)
+		return packet, h, err
+	}
+	n, err := s.dev.Read(buf)
+	return buf[:max(n, 0)], h, err
+}
+
 // inbound decides where a packet goes: to the port's listener, to netstack
 // translated, to netstack as it is, or nowhere. It may write to packet.
-func (s *Stack) inbound(packet []byte) {
+func (s *Stack) inbound(packet []byte, h offload.Header) {
 	ip, err := segment.ParseIP(packet)
 	if err != nil {
 		s.counters.add(InHdrErrors)
+		return
+	}
+	if err := h.Check(ip.Version, ip.Protocol, ip.HeaderLen, len(ip.Packet)); err != nil {
+		s.counters.add(InOffloadErrors)
 		return
 	}
 	if ip.Version == 6 {
@@ -43,15 +58,20 @@ func (s *Stack) inbound(packet []byte) {
 	}
 	switch ip.Protocol {
 	case segment.ProtocolTCP:
-		s.inboundTCP(&ip)
+		s.inboundTCP(&ip, sumOf(h))
 		return
 	case segment.ProtocolICMP, segment.ProtocolICMPv6:
 		s.translateQuoteIn(&ip)
+	case segment.ProtocolUDP:
+		if !sumOf(h).right(&ip) {
+			s.counters.add(UDPCsumErrors)
+			return
+		}
 	}
 	s.link.deliver(ip.Packet)
 }
 
-func (s *Stack) inboundTCP(ip *segment.IP) {
+func (s *Stack) inboundTCP(ip *segment.IP, sum sum) {
 	header, err := segment.TCPHeader(ip)
 	switch {
 	case errors.Is(err, segment.ErrFragment):
@@ -70,16 +90,23 @@ func (s *Stack) inboundTCP(ip *segment.IP) {
 	tuple := segment.TupleOf(ip)
 	port := s.port(tuple.ServerPort)
 	f := s.flows.get(tuple)
+	shadowed := f != nil && port != nil && f.shadowed.Load()
+	if shadowed {
+		sum = sum.complete(ip) // for owns, which parses it
+	}
 	switch {
-	case f != nil && port != nil && f.shadowed.Load() && port.owns(ip):
+	case shadowed && port.owns(ip):
 		// A newer connection on this tuple is being opened.
-		s.toListener(port, ip)
+		s.toListener(port, ip, sum)
+	case f == nil && port != nil:
+		s.toListener(port, ip, sum)
+	case !sum.right(ip):
+		s.counters.add(InTCPErrors)
+		s.counters.add(InCsumErrors)
 	case f != nil && segment.Flags(header[offFlags])&(segment.SYN|segment.ACK|segment.RST) == segment.SYN:
-		s.inboundSYN(f, port, ip)
+		s.inboundSYN(f, port, ip, sum)
 	case f != nil:
-		f.inbound(ip, header)
-	case port != nil:
-		s.toListener(port, ip)
+		f.inbound(ip, header, sum)
 	default:
 		s.link.deliver(ip.Packet) // a closed port: netstack answers with RST
 	}
@@ -87,8 +114,9 @@ func (s *Stack) inboundTCP(ip *segment.IP) {
 
 // inboundSYN handles a SYN on the tuple of a connection that netstack has (or
 // had until just now).
-func (s *Stack) inboundSYN(f *flow, port *Port, ip *segment.IP) {
-	f.catchUp() // the client's FIN may stand right before its SYN
+func (s *Stack) inboundSYN(f *flow, port *Port, ip *segment.IP, sum sum) {
+	sum = sum.complete(ip) // for whoever parses it
+	f.catchUp()            // the client's FIN may stand right before its SYN
 	switch state := f.endpointState(); {
 	case state == tcp.StateInitial:
 		return // a SYN of the handshake being adopted, late
@@ -111,7 +139,7 @@ func (s *Stack) inboundSYN(f *flow, port *Port, ip *segment.IP) {
 		s.link.deliver(ip.Packet)
 		return
 	}
-	s.toListener(port, ip)
+	s.toListener(port, ip, sum)
 }
 
 // owns reports whether a segment is of a handshake that is under way on the
@@ -121,8 +149,10 @@ func (p *Port) owns(ip *segment.IP) bool {
 	return segment.ParseTCP(ip, &seg) == nil && p.segments.Owns(&seg)
 }
 
-// toListener hands a segment to the listener of its port.
-func (s *Stack) toListener(port *Port, ip *segment.IP) {
+// toListener hands a segment to the listener of its port, which verifies
+// checksums itself and so gets them complete.
+func (s *Stack) toListener(port *Port, ip *segment.IP, sum sum) {
+	sum.complete(ip)
 	var seg segment.Segment
 	if err := segment.ParseTCP(ip, &seg); err != nil {
 		s.counters.add(InTCPErrors)

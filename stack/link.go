@@ -8,6 +8,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	gstack "gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"tcplab/tun/offload"
 )
 
 // link is netstack's link endpoint: it carries packets between netstack and the
@@ -28,7 +30,8 @@ func newLink(s *Stack, mtu int) *link {
 	return l
 }
 
-// deliver hands a copy of an IP packet to netstack.
+// deliver hands a copy of an IP packet to netstack, which verifies no checksum
+// of TCP or UDP any more.
 func (l *link) deliver(packet []byte) {
 	l.mu.RLock()
 	dispatcher := l.dispatcher
@@ -51,18 +54,19 @@ func (l *link) WritePackets(pkts gstack.PacketBufferList) (int, tcpip.Error) {
 	scratch := scratchPool.Get().(*[]byte)
 	defer scratchPool.Put(scratch)
 	for _, pkt := range pkts.AsSlice() {
-		packet := (*scratch)[:0]
+		packet := (*scratch)[:offload.Size]
 		for _, part := range pkt.AsSlices() {
 			packet = append(packet, part...)
 		}
 		*scratch = packet
-		l.s.outbound(packet)
+		l.s.outbound(packet, headerOf(pkt))
 	}
 	return pkts.Len(), nil
 }
 
-// scratchPool holds buffers in which outbound packets are put together.
-var scratchPool = sync.Pool{New: func() any { return new(make([]byte, 0, 2048)) }}
+// scratchPool holds buffers in which outbound packets are put together, behind
+// room for an offload header: each has at least that length.
+var scratchPool = sync.Pool{New: func() any { return new(make([]byte, offload.Size, 2048)) }}
 
 // Attach implements gstack.LinkEndpoint.
 func (l *link) Attach(dispatcher gstack.NetworkDispatcher) {
@@ -84,15 +88,22 @@ func (l *link) MTU() uint32 { return l.mtu.Load() }
 // SetMTU implements gstack.LinkEndpoint.
 func (l *link) SetMTU(mtu uint32) { l.mtu.Store(mtu) }
 
+// Capabilities implements gstack.LinkEndpoint. The checksums of inbound packets
+// are our affair, as netstack would verify all or none: it does not ask packet by
+// packet, but some come with a checksum that is not finished, and what a raw
+// socket made up has to be verified.
+func (*link) Capabilities() gstack.LinkEndpointCapabilities {
+	return gstack.CapabilityRXChecksumOffload
+}
+
 // The rest of gstack.LinkEndpoint: there is no link layer.
 
-func (*link) MaxHeaderLength() uint16                       { return 0 }
-func (*link) LinkAddress() tcpip.LinkAddress                { return "" }
-func (*link) SetLinkAddress(tcpip.LinkAddress)              {}
-func (*link) Capabilities() gstack.LinkEndpointCapabilities { return 0 }
-func (*link) Wait()                                         {}
-func (*link) ARPHardwareType() header.ARPHardwareType       { return header.ARPHardwareNone }
-func (*link) AddHeader(*gstack.PacketBuffer)                {}
-func (*link) ParseHeader(*gstack.PacketBuffer) bool         { return true }
-func (*link) Close()                                        {}
-func (*link) SetOnCloseAction(func())                       {}
+func (*link) MaxHeaderLength() uint16                 { return 0 }
+func (*link) LinkAddress() tcpip.LinkAddress          { return "" }
+func (*link) SetLinkAddress(tcpip.LinkAddress)        {}
+func (*link) Wait()                                   {}
+func (*link) ARPHardwareType() header.ARPHardwareType { return header.ARPHardwareNone }
+func (*link) AddHeader(*gstack.PacketBuffer)          {}
+func (*link) ParseHeader(*gstack.PacketBuffer) bool   { return true }
+func (*link) Close()                                  {}
+func (*link) SetOnCloseAction(func())                 {}

@@ -4,29 +4,31 @@ import (
 	"encoding/binary"
 
 	"tcplab/listener/segment"
+	"tcplab/tun/offload"
 )
 
 // outbound sends a packet of netstack's, translated where its connection was
-// adopted. It may write to packet, and is called with netstack's locks held.
-func (s *Stack) outbound(packet []byte) {
-	ip, err := segment.ParseIP(packet)
+// adopted. The packet lies behind offload.Size bytes of room. outbound may write
+// to all of it, and is called with netstack's locks held.
+func (s *Stack) outbound(framed []byte, h offload.Header) {
+	ip, err := segment.ParseIP(framed[offload.Size:])
 	if err != nil {
 		return // netstack does not make such packets
 	}
 	switch ip.Protocol {
 	case segment.ProtocolTCP:
-		if !s.outboundTCP(&ip) {
+		if !s.outboundTCP(&ip, sumOf(h)) {
 			return
 		}
 		s.countSegment(segment.Flags(ip.Payload()[offFlags]))
 	case segment.ProtocolICMP, segment.ProtocolICMPv6:
 		s.translateQuoteOut(&ip)
 	}
-	s.write(packet)
+	s.write(framed, h)
 }
 
 // outboundTCP translates a segment and reports whether it may leave.
-func (s *Stack) outboundTCP(ip *segment.IP) bool {
+func (s *Stack) outboundTCP(ip *segment.IP, sum sum) bool {
 	header, err := segment.TCPHeader(ip)
 	if err != nil {
 		return false
@@ -39,7 +41,7 @@ func (s *Stack) outboundTCP(ip *segment.IP) bool {
 		f.caught(ip)
 		return false
 	case f != nil:
-		return f.outbound(ip, header)
+		return f.outbound(ip, header, sum)
 	case s.port(tuple.ServerPort) == nil && closedPortsReset(header):
 		return true
 	case synACK:
@@ -60,13 +62,20 @@ func closedPortsReset(header []byte) bool {
 	return flags.Has(segment.RST) && (!flags.Has(segment.ACK) || binary.BigEndian.Uint32(header[offSeq:]) == 0)
 }
 
-// write puts a packet on the device. A packet that it does not take is lost, as
-// on any link.
-func (s *Stack) write(packet []byte) {
+// write puts a packet, which lies behind offload.Size bytes of room, on the
+// device. A packet that it does not take is lost, as on any link.
+func (s *Stack) write(framed []byte, h offload.Header) {
+	packet := framed[offload.Size:]
 	if s.tap != nil {
 		s.tap.Out(packet)
 	}
-	if _, err := s.dev.Write(packet); err != nil {
+	var err error
+	if s.offload != nil {
+		err = s.offload.WriteOffload(h, framed)
+	} else {
+		_, err = s.dev.Write(packet)
+	}
+	if err != nil {
 		s.counters.add(OutErrors)
 		return
 	}

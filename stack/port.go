@@ -18,6 +18,7 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"tcplab/listener/segment"
+	"tcplab/tun/offload"
 )
 
 // Segments owns the LISTEN and SYN-RECEIVED states of a port. It is called from
@@ -146,9 +147,9 @@ func (p *Port) Promises() (v4, v6 segment.Promise) { return p.promises[0], p.pro
 func (p *Port) Send(seg *segment.Segment) {
 	scratch := scratchPool.Get().(*[]byte)
 	defer scratchPool.Put(scratch)
-	*scratch = segment.AppendReply((*scratch)[:0], seg)
+	*scratch = segment.AppendReply((*scratch)[:offload.Size], seg)
 	p.s.countSegment(seg.Flags)
-	p.s.write(*scratch)
+	p.s.write(*scratch, offload.Header{})
 }
 
 // Adopt has netstack carry on a handshake that the port's listener finished.

@@ -24,6 +24,7 @@ type Config struct {
 // Stack is a TCP/IP endpoint on a device.
 type Stack struct {
 	dev      Device
+	offload  Offloader // dev, if it has offload; nil otherwise
 	addrs    []netip.Prefix
 	local    map[netip.Addr]bool
 	log      *slog.Logger
@@ -65,6 +66,9 @@ func New(dev Device, cfg Config) (*Stack, error) {
 			return nil, fmt.Errorf("stack: addresses %v: give at most one IPv4 and one IPv6 address", s.addrs)
 		}
 		s.local[addr.Addr()] = true
+	}
+	if dev, ok := dev.(Offloader); ok && dev.Offload() {
+		s.offload = dev
 	}
 	s.flows.init()
 	s.link = newLink(s, dev.MTU())

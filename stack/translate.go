@@ -25,8 +25,8 @@ const (
 
 // outbound rewrites a TCP header of netstack's into the client's numbers and
 // keeps the checksum as right or wrong as it was.
-func (t *translation) outbound(header []byte) {
-	check := header[offChecksum : offChecksum+2]
+func (t *translation) outbound(header []byte, sum sum) {
+	check := sum.field(header)
 	add(header[offSeq:], t.seq, check, false)
 	if t.timestamps && len(header) > offOptions {
 		if at := findTimestamps(header); at > 0 {
@@ -37,11 +37,11 @@ func (t *translation) outbound(header []byte) {
 
 // inbound rewrites a TCP header of the client's into netstack's numbers: ACK,
 // SACK blocks (RFC 2018) and TSecr.
-func (t *translation) inbound(header []byte) {
+func (t *translation) inbound(header []byte, sum sum) {
 	if !segment.Flags(header[offFlags]).Has(segment.ACK) {
 		return // ACK and TSecr say nothing
 	}
-	check := header[offChecksum : offChecksum+2]
+	check := sum.field(header)
 	add(header[offAck:], -t.seq, check, false)
 	if len(header) == offOptions {
 		return
@@ -91,11 +91,13 @@ func findTimestamps(header []byte) int {
 	return 0
 }
 
-// add adds delta to the number at field and mends the checksum. odd says that
-// the field begins at an odd offset.
+// add adds delta to the number at field and mends the checksum, if check is not
+// nil. odd says that the field begins at an odd offset.
 func add(field []byte, delta uint32, check []byte, odd bool) {
 	was := binary.BigEndian.Uint32(field)
 	is := was + delta
 	binary.BigEndian.PutUint32(field, is)
-	segment.UpdateChecksum32(check, was, is, odd)
+	if check != nil {
+		segment.UpdateChecksum32(check, was, is, odd)
+	}
 }

@@ -68,7 +68,7 @@ func TestTranslation(t *testing.T) {
 		}
 
 		in := bytes.Clone(before)
-		tr.inbound(tcpHeader(t, in))
+		tr.inbound(tcpHeader(t, in), sumComplete)
 		if err := segment.Parse(in, &is); err != nil {
 			t.Fatalf("inbound: %v", err)
 		}
@@ -79,14 +79,14 @@ func TestTranslation(t *testing.T) {
 			t.Fatalf("inbound: TSecr %d became %d", was.Options.TSEcr, is.Options.TSEcr)
 		}
 		back := translation{seq: -tr.seq, timestamp: -tr.timestamp, timestamps: true}
-		back.inbound(tcpHeader(t, in))
+		back.inbound(tcpHeader(t, in), sumComplete)
 		var again segment.Segment
 		if err := segment.Parse(in, &again); err != nil || again.Ack != was.Ack || again.Options != was.Options {
 			t.Fatalf("inbound and back: %v became %v (%v)", &was, &again, err)
 		}
 
 		out := bytes.Clone(before)
-		tr.outbound(tcpHeader(t, out))
+		tr.outbound(tcpHeader(t, out), sumComplete)
 		if err := segment.Parse(out, &is); err != nil {
 			t.Fatalf("outbound: %v", err)
 		}
@@ -96,7 +96,7 @@ func TestTranslation(t *testing.T) {
 
 		wrong := bytes.Clone(before)
 		wrong[36] ^= 0x10
-		tr.inbound(tcpHeader(t, wrong))
+		tr.inbound(tcpHeader(t, wrong), sumComplete)
 		if err := segment.Parse(wrong, &is); err == nil {
 			t.Fatal("a wrong checksum became right")
 		}
@@ -110,7 +110,7 @@ func TestTranslationOfSACKBlocks(t *testing.T) {
 	packet := append(bytes.Clone(plain[:40]), area...)
 	segment.FixLengths(packet, len(area))
 	tr := translation{seq: 1}
-	tr.inbound(packet[20:])
+	tr.inbound(packet[20:], sumComplete)
 	want := []byte{segment.OptionNop, segment.OptionSACK, 18, 0, 0, 0, 99, 0, 0, 0, 199, 0, 0, 0, 255, 0, 0, 1, 255, segment.OptionEnd}
 	if !bytes.Equal(packet[40:], want) {
 		t.Errorf("options %v, want %v", packet[40:], want)
@@ -126,7 +126,7 @@ func TestTranslationAllocatesNothing(t *testing.T) {
 		Tuple: tuple, Ack: 1000, Flags: segment.ACK, Options: segment.Options{HasTimestamps: true, TSVal: 1, TSEcr: 2},
 	})
 	tr := translation{seq: 12345, timestamp: 99, timestamps: true}
-	if n := testing.AllocsPerRun(100, func() { tr.inbound(packet[20:]); tr.outbound(packet[20:]) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { tr.inbound(packet[20:], sumComplete); tr.outbound(packet[20:], sumComplete) }); n != 0 {
 		t.Errorf("%v allocations a segment, want none", n)
 	}
 }
@@ -147,8 +147,8 @@ func FuzzTranslation(f *testing.F) {
 		packet := append(bytes.Clone(plain[:40]), area...)
 		segment.FixLengths(packet, len(area))
 		tr := translation{seq: difference, timestamp: difference, timestamps: true}
-		tr.inbound(packet[20:len(packet):len(packet)])
-		tr.outbound(packet[20:len(packet):len(packet)])
+		tr.inbound(packet[20:len(packet):len(packet)], sumComplete)
+		tr.outbound(packet[20:len(packet):len(packet)], sumComplete)
 		var s segment.Segment
 		if err := segment.Parse(packet, &s); err != nil {
 			t.Errorf("options %v: %v", area, err)

@@ -21,6 +21,9 @@ type Config struct {
 	// zero is 10,000. The kernel's own default of 500 loses SYNs in a flood
 	// before anybody has seen them.
 	QueueLen int
+	// Offload asks for segments larger than the MTU and unfinished checksums; see
+	// Device.Offload.
+	Offload bool
 }
 
 const (

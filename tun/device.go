@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"sync"
-	"syscall"
 
 	"github.com/songgao/water"
 	"github.com/vishvananda/netlink"
@@ -19,7 +18,9 @@ type Device struct {
 	mtu   int
 	// ifce is kept as long as the device lives: water closes its file when it is
 	// collected.
-	ifce *water.Interface
+	ifce    *water.Interface
+	offload bool  // each packet has an offload header in front
+	refused error // why there is no offload though it was wanted
 	// links speaks netlink in the network namespace of the interface.
 	links *netlink.Handle
 
@@ -55,43 +56,35 @@ func Create(cfg Config) (*Device, error) {
 		links.Close()
 		return nil, &Error{Op: "giving an address to interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
 	}
-	ifce, fd, err := open(cfg.Name)
-	if err != nil {
+	d := &Device{name: cfg.Name, mtu: cfg.MTU, links: links}
+	if err := d.open(cfg.Offload); err != nil {
 		links.Close()
 		return nil, &Error{Op: "creating interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
 	}
-	d := &Device{name: ifce.Name(), mtu: cfg.MTU, ifce: ifce, fd: fd, links: links}
 	if err := d.configure(cfg); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-// open makes the interface and returns its descriptor beside it. Water opens it
-// without close-on-exec: a program started meanwhile would inherit it, and the
-// interface would live as long as that program.
-func open(name string) (ifce *water.Interface, number int, err error) {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	ifce, err = water.New(water.Config{
-		DeviceType:             water.TUN,
-		PlatformSpecificParams: water.PlatformSpecificParams{Name: name},
-	})
-	if err != nil {
-		return nil, -1, err
+// open makes the interface, with offload if that is wanted and the kernel agrees.
+func (d *Device) open(wanted bool) (err error) {
+	if err := clearLeftovers(d.links); err != nil {
+		return err
 	}
-	// Not by Fd, which would make the descriptor blocking.
-	raw, err := ifce.ReadWriteCloser.(syscall.Conn).SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) {
-			number = int(fd)
-			syscall.CloseOnExec(number)
-		})
+	if wanted {
+		d.ifce, d.refused = openOffload(d.links)
+		d.offload = d.refused == nil
 	}
-	if err != nil {
-		return nil, -1, errors.Join(err, ifce.Close())
+	if !d.offload {
+		if d.ifce, err = open(d.name); err != nil {
+			return err
+		}
 	}
-	return ifce, number, nil
+	if d.fd, err = descriptor(d.ifce); err != nil {
+		return errors.Join(err, d.ifce.Close())
+	}
+	return nil
 }
 
 // Name is the interface's name.
@@ -100,17 +93,19 @@ func (d *Device) Name() string { return d.name }
 // MTU is the interface's MTU in bytes, as it was created.
 func (d *Device) MTU() int { return d.mtu }
 
-// Read reads one IP packet. After Close the error is os.ErrClosed.
+// Read reads one IP packet of an interface without offload. After Close the
+// error is os.ErrClosed.
 func (d *Device) Read(p []byte) (int, error) { return d.ifce.Read(p) }
 
-// Write writes one IP packet. It never waits: the kernel takes the packet at
-// once or not at all. Many goroutines may write at the same time; os.File would
-// have them queue up, with the locks held that they come with.
+// Write writes one IP packet to an interface without offload. It never waits:
+// the kernel takes the packet at once or not at all. Many goroutines may write
+// at the same time; os.File would have them queue up, with the locks held that
+// they come with.
 func (d *Device) Write(p []byte) (int, error) {
 	d.writing.RLock()
 	defer d.writing.RUnlock()
 	if d.closed {
-		return 0, &os.PathError{Op: "write", Path: d.name, Err: os.ErrClosed}
+		return 0, d.errClosed()
 	}
 	for {
 		n, err := unix.Write(d.fd, p)
@@ -118,6 +113,10 @@ func (d *Device) Write(p []byte) (int, error) {
 			return max(n, 0), err
 		}
 	}
+}
+
+func (d *Device) errClosed() error {
+	return &os.PathError{Op: "write", Path: d.name, Err: os.ErrClosed}
 }
 
 // Close removes the interface and ends a blocked Read. The interface is gone

@@ -17,7 +17,13 @@ import (
 	"tcplab/internal/netns"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if name := os.Getenv(stepVariable); name != "" {
+		childAtStep(name)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var subnet = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}
 
@@ -118,9 +124,9 @@ func TestPacketsPass(t *testing.T) {
 
 func TestCloseEndsReadAndRemovesTheInterface(t *testing.T) {
 	n := namespace(t)
-	for range 50 {
+	for i := range 50 {
 		var d *Device
-		if err := n.Do(func() (err error) { d, err = Create(Config{Name: "lab0", Host: subnet}); return }); err != nil {
+		if err := n.Do(func() (err error) { d, err = Create(Config{Name: "lab0", Host: subnet, Offload: i%2 == 0}); return }); err != nil {
 			t.Fatal(err)
 		}
 		read := make(chan error, 1)

@@ -18,11 +18,17 @@ func (d *Device) configure(cfg Config) error {
 	fail := func(op string, err error) error {
 		return &Error{Op: op, Name: d.name, Err: err, Hint: hintFor(err)}
 	}
-	link, err := d.links.LinkByName(d.name)
+	link, err := d.links.LinkByName(d.ifce.Name())
 	if err != nil {
 		return fail("finding interface", err)
 	}
 	d.index = link.Attrs().Index
+	if d.offload {
+		if err := d.links.LinkSetName(link, d.name); err != nil {
+			return fail("naming interface", err)
+		}
+		step("named")
+	}
 	if err := d.links.LinkSetMTU(link, cfg.MTU); err != nil {
 		return fail(fmt.Sprintf("setting MTU %d of interface", cfg.MTU), err)
 	}
@@ -42,6 +48,7 @@ func (d *Device) configure(cfg Config) error {
 	if err := d.links.LinkSetUp(link); err != nil {
 		return fail("bringing up interface", err)
 	}
+	step("up")
 	return nil
 }
 

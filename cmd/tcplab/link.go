@@ -14,6 +14,8 @@ import (
 type linkFlags struct {
 	config *endpoint.Config
 	v4, v6 family
+
+	offload bool
 }
 
 // family are the flags for one version of IP.
@@ -38,6 +40,7 @@ func addLinkFlags(c *cobra.Command, config *endpoint.Config) *linkFlags {
 	f.v4.add(flags, "IPv4")
 	f.v6.add(flags, "IPv6")
 	flags.Var(value[int]{&config.MTU, parseCount, "bytes"}, "mtu", "largest packet on the interface")
+	flags.BoolVar(&f.offload, "offload", true, "let TCP segments be larger than that and leave checksums unfinished, where the kernel can; --offload=false shows in tcpdump what a network card would send")
 	return f
 }
 
@@ -73,6 +76,7 @@ func (f *family) link(flags *pflag.FlagSet) (link endpoint.Link, wanted bool, er
 
 // finish completes and checks the configuration.
 func (f *linkFlags) finish(c *cobra.Command) error {
+	f.config.NoOffload = !f.offload
 	f.config.Links = nil
 	for _, family := range []*family{&f.v4, &f.v6} {
 		link, wanted, err := family.link(c.Flags())

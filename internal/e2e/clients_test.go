@@ -84,21 +84,49 @@ func (l *lab) benchTwice(requests int) {
 	}
 }
 
-// 100 MB in each direction arrive as they were sent.
+// 100 MB in each direction arrive as they were sent, with offload, which makes
+// for larger packets, and without.
 func TestTransfersAreIntact(t *testing.T) {
 	t.Parallel()
-	l := up(t, nil)
+	for _, url := range []string{"http://192.0.2.2", "http://[2001:db8:77::2]"} {
+		for _, without := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s without offload %t", url, without), func(t *testing.T) {
+				l := up(t, func(cfg *endpoint.Config) { cfg.NoOffload = without })
+				dump := l.tcpdump()
+				l.transfer(url)
+				large := count(dump.stop(), func(c *captured) bool { return c.ip.Length > 1500 })
+				if is4 := !strings.Contains(url, "["); is4 && (large == 0) != without {
+					t.Errorf("%d packets larger than the MTU", large)
+				}
+				status := l.Status(0)
+				if status.Offload == without || status.NoOffload != "" {
+					t.Errorf("offload %t, %q", status.Offload, status.NoOffload)
+				}
+				for _, never := range []string{"InOffloadErrors", "InCsumErrors", "NetstackCsumErrors", "OutErrors"} {
+					if n := status.Link[never]; n != 0 {
+						t.Errorf("%s is %d", never, n)
+					}
+				}
+			})
+		}
+	}
+}
+
+// transfer gets a file twice and sends it.
+func (l *lab) transfer(url string) {
+	t := l.T
+	t.Helper()
 	const size = 100_000_000
 	dir := t.TempDir()
 	down := filepath.Join(dir, "down")
-	l.run("curl", "-sS", "-m", "120", "-o", down, fmt.Sprintf("http://192.0.2.2/bytes/%d", size))
+	l.run("curl", "-sS", "-m", "120", "-o", down, fmt.Sprintf("%s/bytes/%d", url, size))
 	again := filepath.Join(dir, "again")
-	l.run("curl", "-sS", "-m", "120", "-o", again, fmt.Sprintf("http://192.0.2.2/bytes/%d", size))
+	l.run("curl", "-sS", "-m", "120", "-o", again, fmt.Sprintf("%s/bytes/%d", url, size))
 	first, second := hash(t, down), hash(t, again)
 	if first != second {
 		t.Error("two downloads of the same bytes differ")
 	}
-	answer := l.run("curl", "-sS", "-m", "120", "--data-binary", "@"+down, "http://192.0.2.2/upload")
+	answer := l.run("curl", "-sS", "-m", "120", "--data-binary", "@"+down, url+"/upload")
 	if !strings.Contains(answer, first) || !strings.Contains(answer, fmt.Sprint(size)) {
 		t.Errorf("upload of %d bytes with SHA-256 %s was answered with %s", size, first, answer)
 	}

@@ -18,10 +18,13 @@ import (
 type Config struct {
 	Settings
 
-	Dev   string   // name of the interface
-	Links []Link   // at least one; at most one each of IPv4 and IPv6
-	MTU   int      // bytes; zero means 1500
-	Ports []uint16 // at least one
+	Dev   string // name of the interface
+	Links []Link // at least one; at most one each of IPv4 and IPv6
+	MTU   int    // bytes; zero means 1500
+	// NoOffload has the host cut and sum everything itself, so that no packet is
+	// larger than the MTU; see tun.Device.Offload.
+	NoOffload bool
+	Ports     []uint16 // at least one
 
 	App     string        // one of app.Names
 	Workers int           // connections served at once; zero means any number
@@ -128,7 +131,7 @@ func (c *Config) Preflight() []tun.Problem { return tun.Preflight(c.tunConfig())
 
 // tunConfig is the interface that carries the endpoint.
 func (c *Config) tunConfig() tun.Config {
-	t := tun.Config{Name: c.Dev, MTU: c.MTU}
+	t := tun.Config{Name: c.Dev, MTU: c.MTU, Offload: !c.NoOffload}
 	for _, link := range c.Links {
 		t.Host = append(t.Host, link.Host)
 	}

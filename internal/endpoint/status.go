@@ -9,6 +9,7 @@ import (
 	"tcplab/listener"
 	"tcplab/listener/backlog"
 	"tcplab/listener/handshake"
+	"tcplab/stack"
 	"tcplab/tun"
 )
 
@@ -20,6 +21,10 @@ type Status struct {
 	Dev     string       `json:"dev"`
 	MTU     int          `json:"mtu"`
 	Links   []LinkStatus `json:"links"`
+	// Offload says that segments may be larger than the MTU and checksums are
+	// left to who needs them; NoOffload why that is not so though it was wanted.
+	Offload   bool   `json:"offload"`
+	NoOffload string `json:"no_offload,omitempty"`
 
 	App     string `json:"app"`
 	Accept  string `json:"accept"`  // auto, off or a rate, as "tcplab set" takes it
@@ -94,6 +99,7 @@ func (e *Endpoint) Status(limit int) Status {
 	if stats, ok := e.interfaceStats(); ok {
 		s.Interface = &stats
 	}
+	s.Offload, s.NoOffload = e.offload()
 	for _, l := range e.config.Links {
 		s.Links = append(s.Links, LinkStatus(l))
 	}
@@ -101,6 +107,18 @@ func (e *Endpoint) Status(limit int) Status {
 		s.Listeners = append(s.Listeners, listenerStatus(l.Snapshot(limit), &settings))
 	}
 	return s
+}
+
+// offload reports whether the device has offload, and if not, why the kernel
+// refused it.
+func (e *Endpoint) offload() (on bool, refused string) {
+	if dev, ok := e.device.(stack.Offloader); ok {
+		on = dev.Offload()
+	}
+	if dev, ok := e.device.(interface{ Refused() error }); ok && dev.Refused() != nil {
+		refused = dev.Refused().Error()
+	}
+	return on, refused
 }
 
 // interfaceStats are the interface's counters; false if it has none.

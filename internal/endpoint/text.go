@@ -12,7 +12,7 @@ import (
 // entry, and the totals.
 func (s *Status) Text(now time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s, mtu %d, process %d, up %v\n", s.Dev, s.LinksText(), s.MTU, s.PID, now.Sub(s.Started).Round(time.Second))
+	fmt.Fprintf(&b, "%s: %s, %s, process %d, up %v\n", s.Dev, s.LinksText(), s.LinkText(), s.PID, now.Sub(s.Started).Round(time.Second))
 	fmt.Fprintf(&b, "%s, accept %s, workers %s, work %v\n", s.App, s.Accept, workersText(s.Workers), time.Duration(s.WorkUS)*time.Microsecond)
 	for i := range s.Listeners {
 		fmt.Fprintf(&b, "\n%s  %s\n", s.AddrsText(i), s.Listeners[i].RuleText())
@@ -23,6 +23,15 @@ func (s *Status) Text(now time.Time) string {
 		fmt.Fprintf(&b, "%d packets of the host's were lost before they could be read (tx_dropped of %s)\n", s.Interface.TxDropped, s.Dev)
 	}
 	return b.String()
+}
+
+// LinkText says how large packets are.
+func (s *Status) LinkText() string {
+	text := fmt.Sprintf("mtu %d", s.MTU)
+	if s.Offload {
+		text += " with offload"
+	}
+	return text
 }
 
 // LinksText is both ends of each link: "192.0.2.2 (host 192.0.2.1/24)".

@@ -91,7 +91,10 @@ func (o *output) banner(s endpoint.Status, metrics *served, page string) error {
 	for i := range s.Listeners {
 		fmt.Fprintf(&b, "listening on %s (%s, accept %s)\n", s.AddrsText(i), s.App, s.Accept)
 	}
-	fmt.Fprintf(&b, "through %s: %s, mtu %d\n", s.Dev, s.LinksText(), s.MTU)
+	fmt.Fprintf(&b, "through %s: %s, %s\n", s.Dev, s.LinksText(), s.LinkText())
+	if s.NoOffload != "" {
+		fmt.Fprintf(&b, "without offload, as the kernel refuses it (%s): large transfers are slower, all else is the same\n", s.NoOffload)
+	}
 	fmt.Fprintf(&b, "%s\n", s.Listeners[0].RuleText())
 	if metrics != nil {
 		fmt.Fprintf(&b, "metrics at %s", metrics.URL)

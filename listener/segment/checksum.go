@@ -51,10 +51,35 @@ func (ip *IP) addresses() []byte {
 	return ip.Packet[8:40]
 }
 
-// checksumOK verifies the checksum of a TCP or ICMPv6 payload.
-func (ip *IP) checksumOK() bool {
+// ChecksumOK verifies the checksum of a TCP or ICMPv6 payload.
+func (ip *IP) ChecksumOK() bool {
 	payload := ip.Payload()
 	return fold(sum(pseudoHeader(ip.addresses(), ip.Protocol, len(payload)), payload)) == 0xffff
+}
+
+// UDPChecksumOK verifies the checksum of a UDP payload, which IPv4 does not
+// require (RFC 768), and IPv6 does (RFC 8200 section 8.1). What is too short to
+// have one passes.
+func (ip *IP) UDPChecksumOK() bool {
+	datagram := ip.Payload()
+	if len(datagram) < udpHeader {
+		return true
+	}
+	if n := int(binary.BigEndian.Uint16(datagram[4:])); n >= udpHeader && n <= len(datagram) {
+		datagram = datagram[:n]
+	}
+	if ip.Version == 4 && binary.BigEndian.Uint16(datagram[6:]) == 0 {
+		return true
+	}
+	return fold(sum(pseudoHeader(ip.addresses(), ProtocolUDP, len(datagram)), datagram)) == 0xffff
+}
+
+// CompleteChecksum makes the checksum at an offset in b, which is over all of b,
+// out of the sum of the pseudo header that stands there: what hardware does for
+// a packet with NEEDS_CSUM.
+func CompleteChecksum(b []byte, at int) {
+	check := ^fold(sum(0, b))
+	binary.BigEndian.PutUint16(b[at:], check)
 }
 
 // UpdateChecksum16 rewrites the checksum field at sum[0:2] for a 16-bit word

@@ -2,6 +2,7 @@ package segment_test
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -96,4 +97,60 @@ func TestUpdateChecksumOfTheRFCsExample(t *testing.T) {
 	if got := binary.BigEndian.Uint16(field); got != 0x0000 {
 		t.Errorf("checksum %#04x, want 0x0000", got)
 	}
+}
+
+// What a host leaves to hardware, the sum of the pseudo header, becomes the
+// checksum that a host computes itself.
+func TestCompleteChecksum(t *testing.T) {
+	for _, client := range []string{"198.51.100.7:4000", "[2001:db8::7]:4000"} {
+		server := netip.MustParseAddrPort("192.0.2.2:80")
+		if client[0] == '[' {
+			server = netip.MustParseAddrPort("[2001:db8:77::2]:80")
+		}
+		tuple := segment.NewTuple(netip.MustParseAddrPort(client), server)
+		for size := range 50 {
+			payload := slices.Repeat([]byte{0xa5, 0xff, 3}, size)[:size]
+			packet := segment.AppendRequest(nil, &segment.Segment{Tuple: tuple, Seq: 7, Flags: segment.ACK, Payload: payload})
+			ip, err := segment.ParseIP(packet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tcp := ip.Payload()
+			want := binary.BigEndian.Uint16(tcp[16:])
+			// The whole sum is ^want: take the segment's from it.
+			binary.BigEndian.PutUint16(tcp[16:], 0)
+			pseudo := uint32(^want) + uint32(naiveChecksum(tcp))
+			pseudo = pseudo>>16 + pseudo&0xffff
+			binary.BigEndian.PutUint16(tcp[16:], uint16(pseudo))
+			segment.CompleteChecksum(tcp, 16)
+			if got := binary.BigEndian.Uint16(tcp[16:]); got != want {
+				t.Errorf("%s, %d bytes: checksum %#04x, want %#04x", client, size, got, want)
+			}
+		}
+	}
+}
+
+func TestUDPChecksum(t *testing.T) {
+	packet := []byte{
+		0x45, 0, 0, 31, 0, 0, 0, 0, 64, 17, 0, 0, 198, 51, 100, 7, 192, 0, 2, 2,
+		0x0f, 0xa0, 0, 53, 0, 11, 0, 0, 'a', 'b', 'c',
+	}
+	check := func(name string, change func(udp []byte), want bool) {
+		b := append(slices.Clone(packet), 0xee, 0xee) // padding behind the datagram is none of it
+		b[3] += 2
+		pseudo := append(slices.Clone(b[12:20]), 0, 17, 0, 11)
+		binary.BigEndian.PutUint16(b[26:], naiveChecksum(append(pseudo, b[20:31]...)))
+		change(b[20:])
+		binary.BigEndian.PutUint16(b[10:], naiveChecksum(b[:20]))
+		ip, err := segment.ParseIP(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ip.UDPChecksumOK(); got != want {
+			t.Errorf("%s: %t, want %t", name, got, want)
+		}
+	}
+	check("right", func([]byte) {}, true)
+	check("wrong", func(udp []byte) { udp[8] ^= 1 }, false)
+	check("none", func(udp []byte) { udp[6], udp[7] = 0, 0 }, true)
 }

@@ -26,6 +26,7 @@ var (
 const (
 	ProtocolICMP   = 1
 	ProtocolTCP    = 6
+	ProtocolUDP    = 17
 	ProtocolICMPv6 = 58
 )
 
@@ -34,6 +35,7 @@ const (
 	ipv4MinHeader = 20
 	ipv6Header    = 40
 	tcpMinHeader  = 20
+	udpHeader     = 8
 )
 
 // IP is where the parts of an IP packet lie. A packet that is longer than its

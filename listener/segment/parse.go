@@ -19,7 +19,7 @@ func ParseTCP(ip *IP, s *Segment) error {
 	if err != nil {
 		return err
 	}
-	if !ip.checksumOK() {
+	if !ip.ChecksumOK() {
 		return ErrTCPChecksum
 	}
 	payload := ip.Payload()
