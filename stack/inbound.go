@@ -25,7 +25,7 @@ func (s *Stack) read() {
 			s.inbound(packet, h)
 			continue
 		}
-		s.tap.In(packet)
+		s.tap.In(packet, h)
 		s.inbound(packet, h)
 		s.tap.Handled()
 	}

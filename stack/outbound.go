@@ -67,7 +67,7 @@ func closedPortsReset(header []byte) bool {
 func (s *Stack) write(framed []byte, h offload.Header) {
 	packet := framed[offload.Size:]
 	if s.tap != nil {
-		s.tap.Out(packet)
+		s.tap.Out(packet, h)
 	}
 	var err error
 	if s.offload != nil {

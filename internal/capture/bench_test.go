@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tcplab/internal/trace"
+	"tcplab/tun/offload"
 )
 
 // What a full-sized packet costs from the stack to the file.
@@ -30,7 +31,7 @@ func BenchmarkPacket(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		r.Out(data)
+		r.Out(data, offload.Header{})
 	}
 	r.Close()
 	writer.Wait()

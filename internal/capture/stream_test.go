@@ -14,6 +14,7 @@ import (
 
 	"tcplab/internal/trace"
 	"tcplab/listener/segment"
+	"tcplab/tun/offload"
 )
 
 // output counts what was flushed of what was written to it.
@@ -28,7 +29,7 @@ func (o *output) sink() *Stream {
 }
 
 func send(r *trace.Recorder, port uint16) {
-	r.In(segment.AppendRequest(nil, &segment.Segment{Tuple: tuple(port), Flags: segment.SYN}))
+	r.In(segment.AppendRequest(nil, &segment.Segment{Tuple: tuple(port), Flags: segment.SYN}), offload.Header{})
 	r.Handled()
 }
 

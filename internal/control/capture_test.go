@@ -11,6 +11,7 @@ import (
 	"tcplab/internal/events"
 	"tcplab/listener/handshake"
 	"tcplab/listener/segment"
+	"tcplab/tun/offload"
 )
 
 var syn = segment.AppendRequest(nil, &segment.Segment{
@@ -20,7 +21,7 @@ var syn = segment.AppendRequest(nil, &segment.Segment{
 
 func (i *instance) packets(n int) {
 	for range n {
-		i.trace.In(syn)
+		i.trace.In(syn, offload.Header{})
 		i.trace.Handled()
 	}
 }

@@ -57,8 +57,13 @@ func (c *annotated) stop() {
 func (c *annotated) tshark(filter string, fields ...string) []string {
 	c.l.Helper()
 	args := []string{"-r", c.file.Path(), "-Y", filter, "-T", "fields"}
-	for _, field := range fields {
-		args = append(args, "-e", field)
+	for i := 0; i < len(fields); i++ {
+		if fields[i] == "-o" { // a preference follows
+			args = append(args, fields[i], fields[i+1])
+			i++
+			continue
+		}
+		args = append(args, "-e", fields[i])
 	}
 	var lines []string
 	for line := range strings.Lines(c.l.run("tshark", args...)) {
@@ -67,6 +72,39 @@ func (c *annotated) tshark(filter string, fields ...string) []string {
 		}
 	}
 	return lines
+}
+
+// verified is tshark with each TCP checksum verified: the packets' lengths, and
+// the numbers of those whose checksum is not right.
+func (c *annotated) verified() (lengths, wrong []string) {
+	c.l.Helper()
+	lines := c.tshark("tcp", "-o", "tcp.check_checksum:TRUE", "ip.len", "tcp.checksum.status", "frame.number")
+	for _, line := range lines {
+		length, rest, _ := strings.Cut(line, "\t")
+		lengths = append(lengths, length)
+		if status, number, _ := strings.Cut(rest, "\t"); status != "1" {
+			wrong = append(wrong, number)
+		}
+	}
+	return lengths, wrong
+}
+
+// Packets that are larger than the MTU and whose checksum nobody finished are in
+// the capture whole, and with the checksum that they would have on a wire.
+func TestCaptureOfOffloadedPackets(t *testing.T) {
+	t.Parallel()
+	l := up(t, nil)
+	c := l.capture()
+	file := filepath.Join(t.TempDir(), "down")
+	l.run("curl", "-sS", "-m", "60", "-o", file, "http://192.0.2.2/bytes/2000000")
+	l.run("curl", "-sS", "-m", "60", "--data-binary", "@"+file, "http://192.0.2.2/upload")
+	l.Close()
+	c.stop()
+	lengths, wrong := c.verified()
+	large := slices.ContainsFunc(lengths, func(length string) bool { return len(length) > 4 })
+	if !large || len(wrong) > 0 {
+		t.Errorf("of %d packets, one has more than 9,999 bytes: %t; wrong checksums in frames %v", len(lengths), large, wrong)
+	}
 }
 
 const (

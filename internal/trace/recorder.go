@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"encoding/binary"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"tcplab/listener"
 	"tcplab/listener/handshake"
 	"tcplab/listener/segment"
+	"tcplab/tun/offload"
 )
 
 // maxBehind is how many packets wait until the one before them has been handled.
@@ -36,8 +38,8 @@ type Recorder struct {
 }
 
 // In implements stack.Tap.
-func (r *Recorder) In(packet []byte) {
-	p := r.copy(packet, true)
+func (r *Recorder) In(packet []byte, h offload.Header) {
+	p := r.copy(packet, h, true)
 	if p == nil {
 		return
 	}
@@ -62,8 +64,8 @@ func (r *Recorder) Handled() {
 }
 
 // Out implements stack.Tap.
-func (r *Recorder) Out(packet []byte) {
-	p := r.copy(packet, false)
+func (r *Recorder) Out(packet []byte, h offload.Header) {
+	p := r.copy(packet, h, false)
 	if p == nil {
 		return
 	}
@@ -110,8 +112,9 @@ func (r *Recorder) causedByLocked(e *listener.Event) bool {
 }
 
 // copy makes a Packet of what subscriptions want of packet, nil if there are
-// none.
-func (r *Recorder) copy(packet []byte, inbound bool) *Packet {
+// none. A checksum that was left unfinished is completed in it: the packet is
+// shown as it would be on a wire.
+func (r *Recorder) copy(packet []byte, h offload.Header, inbound bool) *Packet {
 	snaplen := r.snaplen.Load()
 	if snaplen == 0 {
 		return nil
@@ -119,6 +122,11 @@ func (r *Recorder) copy(packet []byte, inbound bool) *Packet {
 	n := min(len(packet), int(snaplen))
 	b := newBuffer(n)
 	copy(b.bytes, packet[:n])
+	start := int(h.ChecksumStart)
+	at := start + int(h.ChecksumOffset)
+	if h.Flags.Has(offload.NeedsChecksum) && at+2 <= n {
+		binary.BigEndian.PutUint16(b.bytes[at:], segment.ChecksumOf(packet[start:]))
+	}
 	return &Packet{Inbound: inbound, Data: b.bytes[:n:n], Length: len(packet), buffer: b}
 }
 

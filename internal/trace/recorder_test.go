@@ -18,6 +18,7 @@ import (
 	"tcplab/listener/handshake"
 	"tcplab/listener/segment"
 	"tcplab/stack"
+	"tcplab/tun/offload"
 )
 
 var _ stack.Tap = (*trace.Recorder)(nil)
@@ -99,18 +100,18 @@ func TestEventsOfThePacketBeingHandled(t *testing.T) {
 	var r trace.Recorder
 	s := r.Subscribe(100, 1000)
 	for _, port := range []uint16{4000, 4001} {
-		r.In(request(port))
-		r.Out(reply(5000)) // of another goroutine
+		r.In(request(port), offload.Header{})
+		r.Out(reply(5000), offload.Header{}) // of another goroutine
 		r.Event(event(handshake.Retransmitted, port))
 		r.Event(event(handshake.Evicted, 6000))
 		r.Event(event(handshake.SYNAdmitted, port))
 		r.Event(event(handshake.Accepted, 7000))
-		r.Out(reply(port))
+		r.Out(reply(port), offload.Header{})
 		if s.Waiting() != 0 {
 			t.Error("a packet was handed on before it was handled")
 		}
 		r.Handled()
-		r.Out(reply(7000))
+		r.Out(reply(7000), offload.Header{})
 		want(t, s,
 			fmt.Sprintf("in %d evicted(6000) syn-admitted", port),
 			"out 5000",
@@ -125,7 +126,7 @@ func TestEventsWithoutAPacket(t *testing.T) {
 		var r trace.Recorder
 		s := r.Subscribe(100, 1000)
 		in := func(port uint16) {
-			r.In(request(port))
+			r.In(request(port), offload.Header{})
 			r.Handled()
 		}
 		r.Event(event(handshake.Retransmitted, 4000))
@@ -133,8 +134,8 @@ func TestEventsWithoutAPacket(t *testing.T) {
 		r.Event(event(handshake.Expired, 4004)) // bsd sends RST
 		in(4000)
 		in(4002)
-		r.Out(reply(4000))
-		r.Out(reply(4004))
+		r.Out(reply(4000), offload.Header{})
+		r.Out(reply(4004), offload.Header{})
 		want(t, s, "in 4000", "in 4002 accepted", "out 4000 synack-retransmitted", "out 4004 expired")
 
 		// None can follow.
@@ -169,7 +170,7 @@ func TestPendingEventsAreBounded(t *testing.T) {
 		shown, lost := 0, 0
 		for last := -1; shown > last; {
 			last = shown
-			r.In(request(5000))
+			r.In(request(5000), offload.Header{})
 			r.Handled()
 			p := take(t, s)
 			if len(p.Events) > 32 {
@@ -189,7 +190,7 @@ func TestSlowReaderLoses(t *testing.T) {
 	var r trace.Recorder
 	slow, fast := r.Subscribe(3, 1000), r.Subscribe(100, 64)
 	for port := range uint16(10) {
-		r.Out(reply(4000 + port))
+		r.Out(reply(4000+port), offload.Header{})
 	}
 	p := take(t, slow)
 	if of, _ := p.Tuple(); p.Lost != 7 || of.ClientPort != 4007 {
@@ -211,7 +212,7 @@ func TestWaitingBytesAreBounded(t *testing.T) {
 	s := r.Subscribe(1<<20, 1<<20)
 	packet := segment.AppendReply(nil, &segment.Segment{Tuple: tuple(4000), Payload: make([]byte, 60000)})
 	for range 3000 {
-		r.Out(packet)
+		r.Out(packet, offload.Header{})
 	}
 	if n := s.Waiting() * len(packet); n > 64<<20 || n < 50<<20 {
 		t.Errorf("%d bytes wait, want a little less than 64 MB", n)
@@ -225,7 +226,7 @@ func TestWaitingBytesAreBounded(t *testing.T) {
 func TestEnd(t *testing.T) {
 	var r trace.Recorder
 	s, other := r.Subscribe(10, 64), r.Subscribe(10, 64)
-	r.In(request(4000))
+	r.In(request(4000), offload.Header{})
 	other.Close()
 	if _, err := other.Next(t.Context()); !errors.Is(err, io.EOF) {
 		t.Errorf("after Close: %v, want io.EOF", err)
@@ -246,7 +247,7 @@ func TestSnaplen(t *testing.T) {
 	s := r.Subscribe(10, 70)
 	packet := request(4000)
 	whole := slices.Clone(packet)
-	r.In(packet)
+	r.In(packet, offload.Header{})
 	clear(packet)
 	r.Handled()
 	if p := take(t, s); !slices.Equal(p.Data, whole[:70]) || p.Length != len(whole) {
@@ -259,7 +260,7 @@ func TestReleasedPacketsAreShared(t *testing.T) {
 	var r trace.Recorder
 	one, other := r.Subscribe(1000, 1000), r.Subscribe(1000, 1000)
 	for port := range uint16(500) {
-		r.Out(reply(4000 + port))
+		r.Out(reply(4000+port), offload.Header{})
 		p := take(t, one)
 		p.Release()
 	}
@@ -281,7 +282,7 @@ func BenchmarkReleasedPacket(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(packet)))
 	for b.Loop() {
-		r.Out(packet)
+		r.Out(packet, offload.Header{})
 		p, err := s.Next(b.Context())
 		if err != nil {
 			b.Fatal(err)
@@ -293,12 +294,12 @@ func BenchmarkReleasedPacket(b *testing.B) {
 func TestNobodyLooks(t *testing.T) {
 	var r trace.Recorder
 	in, out, e := request(4000), reply(4000), event(handshake.SYNAdmitted, 4000)
-	once := func() { r.In(in); r.Event(e); r.Out(out); r.Handled() }
+	once := func() { r.In(in, offload.Header{}); r.Event(e); r.Out(out, offload.Header{}); r.Handled() }
 	if n := testing.AllocsPerRun(100, once); n != 0 {
 		t.Errorf("%v allocations, want none", n)
 	}
 	s := r.Subscribe(1, 100)
-	if n := testing.AllocsPerRun(100, func() { r.Out(out) }); n > 3 {
+	if n := testing.AllocsPerRun(100, func() { r.Out(out, offload.Header{}) }); n > 3 {
 		t.Errorf("%v allocations for a packet, want a Packet, its copy, and what counts who looks at it", n)
 	}
 	s.Close()
@@ -315,7 +316,7 @@ func TestConcurrentUse(t *testing.T) {
 	var workers sync.WaitGroup
 	workers.Go(func() {
 		for range each {
-			r.In(request(4000))
+			r.In(request(4000), offload.Header{})
 			r.Event(event(handshake.SYNDropped, 4000))
 			r.Handled()
 		}
@@ -324,7 +325,7 @@ func TestConcurrentUse(t *testing.T) {
 		workers.Go(func() {
 			for range each {
 				r.Event(event(handshake.Retransmitted, port))
-				r.Out(reply(port))
+				r.Out(reply(port), offload.Header{})
 				r.Subscribe(1, 64).Close()
 			}
 		})

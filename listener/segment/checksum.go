@@ -78,9 +78,12 @@ func (ip *IP) UDPChecksumOK() bool {
 // out of the sum of the pseudo header that stands there: what hardware does for
 // a packet with NEEDS_CSUM.
 func CompleteChecksum(b []byte, at int) {
-	check := ^fold(sum(0, b))
-	binary.BigEndian.PutUint16(b[at:], check)
+	binary.BigEndian.PutUint16(b[at:], ChecksumOf(b))
 }
+
+// ChecksumOf is the Internet checksum of b (RFC 1071): what CompleteChecksum
+// writes.
+func ChecksumOf(b []byte) uint16 { return ^fold(sum(0, b)) }
 
 // UpdateChecksum16 rewrites the checksum field at sum[0:2] for a 16-bit word
 // that changed from was to is (RFC 1624, equation 3).
