@@ -19,6 +19,7 @@ import (
 	"tcplab/listener/backlog/profiles"
 	"tcplab/listener/segment"
 	"tcplab/stack"
+	"tcplab/tun/offload"
 	"tcplab/tun/tuntest"
 )
 
@@ -31,11 +32,21 @@ var (
 
 // bench is an endpoint on a device in memory, with a listener on port 80.
 type bench struct {
-	*testing.T
-	dev   *tuntest.Device
+	testing.TB
+	dev   device
 	stack *stack.Stack
 	l     *listener.Listener
 	ctx   context.Context
+}
+
+// device is a device with the host's end in the test's hand.
+type device interface {
+	stack.Offloader
+	Inject(data []byte) error
+	InjectOffload(h offload.Header, data []byte) error
+	Sent(ctx context.Context) ([]byte, error)
+	SentOffload(ctx context.Context) (offload.Header, []byte, error)
+	TrySent() ([]byte, bool)
 }
 
 func newBench(t *testing.T) *bench {
@@ -44,12 +55,12 @@ func newBench(t *testing.T) *bench {
 }
 
 // benchOn is newBench on a device of the test's.
-func benchOn(t *testing.T, dev *tuntest.Device) *bench {
+func benchOn(t testing.TB, dev device) *bench {
 	t.Helper()
 	return newBenchOf(t, dev, profiles.BSD, backlog.Settings{Backlog: 8, Somaxconn: 4096, MaxSynBacklog: 2048})
 }
 
-func newBenchOf(t *testing.T, dev *tuntest.Device, profile *backlog.Profile, settings backlog.Settings) *bench {
+func newBenchOf(t testing.TB, dev device, profile *backlog.Profile, settings backlog.Settings) *bench {
 	t.Helper()
 	st, err := stack.New(dev, stack.Config{Addrs: []netip.Prefix{subnet}})
 	if err != nil {

@@ -153,13 +153,12 @@ func (p *Port) owns(ip *segment.IP) bool {
 // checksums itself and so gets them complete.
 func (s *Stack) toListener(port *Port, ip *segment.IP, sum sum) {
 	sum.complete(ip)
-	var seg segment.Segment
-	if err := segment.ParseTCP(ip, &seg); err != nil {
+	if err := segment.ParseTCP(ip, &s.segment); err != nil {
 		s.counters.add(InTCPErrors)
 		if errors.Is(err, segment.ErrTCPChecksum) {
 			s.counters.add(InCsumErrors)
 		}
 		return
 	}
-	port.segments.Segment(&seg)
+	port.segments.Segment(&s.segment)
 }

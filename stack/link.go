@@ -54,14 +54,21 @@ func (l *link) WritePackets(pkts gstack.PacketBufferList) (int, tcpip.Error) {
 	scratch := scratchPool.Get().(*[]byte)
 	defer scratchPool.Put(scratch)
 	for _, pkt := range pkts.AsSlice() {
-		packet := (*scratch)[:offload.Size]
-		for _, part := range pkt.AsSlices() {
-			packet = append(packet, part...)
-		}
-		*scratch = packet
-		l.s.outbound(packet, headerOf(pkt))
+		*scratch = appendPacket((*scratch)[:offload.Size], pkt)
+		l.s.outbound(*scratch, headerOf(pkt))
 	}
 	return pkts.Len(), nil
+}
+
+// appendPacket appends a packet of netstack's to b.
+func appendPacket(b []byte, pkt *gstack.PacketBuffer) []byte {
+	views, skip := pkt.AsViewList()
+	for v := views.Front(); v != nil; v = v.Next() {
+		part := v.AsSlice()
+		n := min(skip, len(part))
+		b, skip = append(b, part[n:]...), skip-n
+	}
+	return b
 }
 
 // scratchPool holds buffers in which outbound packets are put together, behind

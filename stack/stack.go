@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	gstack "gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"tcplab/listener/segment"
 )
 
 // Config is what a Stack starts with.
@@ -34,6 +36,8 @@ type Stack struct {
 	flows    flows
 	adopter  adopter
 	counters counters
+
+	segment segment.Segment // of the reader, for the listener: used again for each
 
 	mu     sync.RWMutex // guards the following
 	ports  map[uint16]*Port

@@ -1,0 +1,20 @@
+package stack
+
+import "tcplab/tun/offload"
+
+// Inbound handles a packet as the goroutine that reads the device does, which
+// must not do so at the same time.
+func (s *Stack) Inbound(packet []byte, h offload.Header) { s.inbound(packet, h) }
+
+// Outbound sends a packet, behind offload.Size bytes of room, as netstack does.
+func (s *Stack) Outbound(framed []byte, h offload.Header) { s.outbound(framed, h) }
+
+// Sink has what would be delivered to netstack end there, and returns what
+// undoes that.
+func (s *Stack) Sink() (undo func()) {
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	dispatcher := s.link.dispatcher
+	s.link.dispatcher = nil
+	return func() { s.link.Attach(dispatcher) }
+}
