@@ -60,6 +60,9 @@ func tryLine(t *testing.T, seed uint64) error {
 	random := rand.New(rand.NewPCG(seed, 0))
 	some := func(most float64) float64 { return random.Float64() * most }
 	dev := tuntest.New(mtu)
+	if random.IntN(2) == 1 {
+		dev = tuntest.NewOffload(mtu)
+	}
 	line, err := tunfault.Wrap(dev, tunfault.Config{
 		Seed: seed, Loss: some(0.06), Duplicate: some(0.1), Reorder: some(0.2), Corrupt: some(0.03), Truncate: some(0.03),
 	})

@@ -2,7 +2,9 @@ package tunfault_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"net/netip"
 	"os"
 	"slices"
 	"testing"
@@ -11,6 +13,8 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"tcplab/listener/segment"
+	"tcplab/tun/offload"
 	"tcplab/tun/tunfault"
 	"tcplab/tun/tuntest"
 )
@@ -86,6 +90,73 @@ func TestFaultsFollowTheSeed(t *testing.T) {
 			t.Fatalf("counts %+v, %d delivered, %d corrupted", c, delivered, bent)
 		}
 	})
+}
+
+// With offload, what is not damaged arrives as it was, with what was said about
+// it; what is damaged has a checksum that is complete and wrong, and nothing is
+// said about it.
+func TestDamageShowsUnderOffload(t *testing.T) {
+	inner := tuntest.NewOffload(1500)
+	d, err := tunfault.Wrap(inner, tunfault.Config{Seed: 3, Corrupt: 0.3, Truncate: 0.3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	tuple := segment.NewTuple(netip.MustParseAddrPort("192.0.2.1:4000"), netip.MustParseAddrPort("192.0.2.2:80"))
+	whole := segment.AppendRequest(nil, &segment.Segment{Tuple: tuple, Flags: segment.ACK, Payload: make([]byte, 4000)})
+	partial := bytes.Clone(whole)
+	const start, at = 20, 36
+	// The sum of the pseudo header is the whole one's without the segment's.
+	ip, err := segment.ParseIP(partial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	partial[at], partial[at+1] = 0, 0
+	pseudo := uint32(^binary.BigEndian.Uint16(whole[at:])) + uint32(segment.ChecksumOf(ip.Payload()))
+	binary.BigEndian.PutUint16(partial[at:], uint16(pseudo>>16+pseudo))
+	h := offload.Header{
+		Flags: offload.NeedsChecksum, GSOType: offload.GSOTCPv4, GSOSize: 1460, HeaderLen: 40, ChecksumStart: start, ChecksumOffset: 16,
+	}
+	check := func(direction string, got offload.Header, packet []byte) (damaged bool) {
+		t.Helper()
+		if got == h {
+			if !bytes.Equal(packet, partial) && !bytes.Equal(packet, whole) { // Sent completes it
+				t.Errorf("%s: %d bytes that are not those sent, with %+v", direction, len(packet), got)
+			}
+			return false
+		}
+		var s segment.Segment
+		if err := segment.Parse(packet, &s); got != (offload.Header{}) || err == nil {
+			t.Errorf("%s: damaged, yet it comes with %+v and parses", direction, got)
+		}
+		return true
+	}
+	buf := make([]byte, 1<<16)
+	damaged := map[string]int{}
+	for range 200 {
+		if err := inner.InjectOffload(h, partial); err != nil {
+			t.Fatal(err)
+		}
+		got, packet, err := d.ReadOffload(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if check("in", got, packet) {
+			damaged["in"]++
+		}
+		if err := d.WriteOffload(h, append(make([]byte, offload.Size), partial...)); err != nil {
+			t.Fatal(err)
+		}
+		if got, packet, err = inner.SentOffload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if check("out", got, packet) {
+			damaged["out"]++
+		}
+	}
+	if damaged["in"] < 50 || damaged["out"] < 50 || damaged["in"] > 150 {
+		t.Errorf("damaged: %v of 200", damaged)
+	}
 }
 
 // Closing does not wait for packets that are under way, and leaves none.
