@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"tcplab/internal/userns"
 )
 
 // Exit codes.
@@ -31,10 +33,17 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if background, ok := errors.AsType[*exec.ExitError](err); ok && background.Exited() {
 		return background.ExitCode() // it has said why
 	}
+	program, ended := errors.AsType[*userns.ExitError](err)
+	if ended && program.Err == nil {
+		return program.Code // it has said why
+	}
 	fmt.Fprintf(stderr, "tcplab: %v\n", err)
 	if usage, ok := errors.AsType[*usageError](err); ok {
 		fmt.Fprintf(stderr, "See %s --help.\n", usage.command)
 		return exitUsage
+	}
+	if ended {
+		return program.Code
 	}
 	return exitFailure
 }
@@ -59,7 +68,7 @@ chosen profile does, and says why.`,
 	root.SetFlagErrorFunc(badFlag)
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(newUp(), newStatus(), newWatch(), newSS(), newNstat(), newAccept(), newSet(), newDown(), newDoctor(),
-		newCapture(), newEvents(), newSyn(), newProfiles(), newPredict(), newTable(), newCompare(), newLab(), newVersion())
+		newCapture(), newEvents(), newSyn(), newExec(), newShell(), newProfiles(), newPredict(), newTable(), newCompare(), newLab(), newVersion())
 	return root
 }
 

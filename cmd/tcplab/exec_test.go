@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// unprivileged runs shell commands as nobody, where everybody may open the TUN
+// device: in a mount namespace that has one of its own. TCPLAB is this program.
+func unprivileged(t *testing.T, mode, commands string) (out string, err error) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatal("this test makes a device and becomes nobody: run it as root, with scripts/test.sh")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "tcplab") // testscript.Main runs main for this name
+	copyProgram(t, program)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "unshare", "-m", "sh", "-c", `mount -t tmpfs none /dev/net &&
+mknod /dev/net/tun c 10 200 && chmod "$1" /dev/net/tun && cd / &&
+exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c "$2"`, "sh", mode, commands)
+	cmd.Env = append(os.Environ(), "TCPLAB="+program, "TMPDIR=/tmp", "GORACE=atexit_sleep_ms=0", "SHELL=/bin/sh")
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true} // no terminal
+	cmd.WaitDelay = 10 * time.Second
+	text, err := cmd.CombinedOutput()
+	return string(text), err
+}
+
+func copyProgram(t *testing.T, to string) {
+	t.Helper()
+	in, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestExecAsNobody(t *testing.T) {
+	t.Parallel()
+	for commands, want := range map[string]string{
+		`$TCPLAB exec -- sh -c 'id -u; curl -sS http://192.0.2.2/'`:                          "65534\ntcplab at 192.0.2.2:80\n",
+		`$TCPLAB exec --profile sum --backlog 2 --accept off -- $TCPLAB status`:              "sum: incomplete + completed <= 2",
+		`$TCPLAB exec -- $TCPLAB syn --count 3`:                                              "3 of 3 SYNs sent to 192.0.2.2:80 through tcplab0: 3 got a SYN-ACK",
+		`$TCPLAB exec -- sh -c 'exit 42'; echo code $?`:                                      "code 42\n",
+		`$TCPLAB exec -- sh -c 'kill -9 $$'; echo code $?`:                                   "code 137\n",
+		`$TCPLAB exec -- no-such-program; echo code $?`:                                      "tcplab: starting no-such-program: exec: \"no-such-program\": executable file not found in $PATH\ncode 127\n",
+		`$TCPLAB exec -- /dev/null; echo code $?`:                                            "code 126\n",
+		`$TCPLAB exec; echo code $?`:                                                         "tcplab: no command given: give one behind --",
+		`echo 'curl -s http://192.0.2.2/; exit 3' | $TCPLAB shell --backlog 3; echo code $?`: "code 3\n",
+		// tcpdump keeps the user, and is there before the packets are.
+		`$TCPLAB exec -- sh -c 'mkfifo $0 && exec 3<>$0 && rm $0 && { tcpdump -ni tcplab0 -c 1 tcp 2>&3 & }
+while read line <&3; do case $line in (listening*) break; esac; done; curl -s -o /dev/null http://192.0.2.2/; wait' $(mktemp -u)`: "Flags [S]",
+	} {
+		out, err := unprivileged(t, "0666", commands)
+		if !strings.Contains(out, want) {
+			t.Errorf("%s: %v\n%swant %q in it", commands, err, out, want)
+		}
+	}
+}
+
+// What the signals do shows in what the command says, which has its folder left
+// behind by nobody.
+func TestExecSignals(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"TERM": "got it\ncode 7\n", "INT": "got it\ncode 7\n"} {
+		out, err := unprivileged(t, "0666", `ready=$(mktemp -u); mkfifo $ready
+$TCPLAB exec -- sh -c 'trap "echo got it; exit 7" `+name+`; echo >'$ready'; while :; do sleep 0.1; done' & P=$!
+read line <$ready; rm $ready; kill -`+name+` $P; wait $P; echo code $?`)
+		if !strings.Contains(out, want) {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// A process that is killed takes the command with it, and the folder too.
+func TestExecKilled(t *testing.T) {
+	t.Parallel()
+	out, err := unprivileged(t, "0666", `ready=$(mktemp -u); mkfifo $ready
+$TCPLAB exec -- sh -c 'echo $$ $TCPLAB_RUN_DIR >'$ready'; exec sleep 300' & P=$!
+read child dir <$ready; rm $ready; test -d $dir && echo there; kill -9 $P
+while [ -d /proc/$child ] && ! grep -q '^State:.Z' /proc/$child/status || [ -d $dir ]; do sleep 0.1; done; echo gone`)
+	if !strings.Contains(out, "there\n") || !strings.HasSuffix(out, "gone\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestExecForbidden(t *testing.T) {
+	t.Parallel()
+	out, _ := unprivileged(t, "0600", `$TCPLAB exec -- true; echo code $?`)
+	if !strings.Contains(out, "tcplab: opening /dev/net/tun: permission denied: allow it with sudo chmod 0666 /dev/net/tun, ") || !strings.HasSuffix(out, "code 1\n") {
+		t.Errorf("without the device:\n%s", out)
+	}
+	// A namespace within one that may have no others.
+	out, _ = unprivileged(t, "0666", `unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set -all --inh-caps -all $TCPLAB exec -- true'; echo code $?`)
+	if !bytes.Contains([]byte(out), []byte("sudo sysctl -w user.max_user_namespaces=10000")) || !strings.HasSuffix(out, "code 1\n") {
+		t.Errorf("without user namespaces:\n%s", out)
+	}
+}

@@ -1,0 +1,117 @@
+package userns
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"tcplab/internal/control"
+)
+
+// variable tells a process that it is inside; its value is the folder for the
+// control socket.
+const variable = "TCPLAB_INSIDE"
+
+// capabilities are what CMD gets, over its namespaces alone.
+var capabilities = []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE, unix.CAP_SYS_ADMIN}
+
+// Enter starts this program again, with the same arguments, in namespaces of its
+// own, and waits until that ends. If it fails there, the error is an
+// *exec.ExitError, and it has said why. The other errors say what the system
+// forbids, and how to allow it.
+func Enter() error {
+	if err := checkTUN(tunPath); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "tcplab-exec-")
+	if err != nil {
+		return fmt.Errorf("making a folder for the control socket: %w", err)
+	}
+	defer os.RemoveAll(dir) // it was there for what has ended
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), variable+"="+dir, control.RunDirVariable+"="+dir)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = attributes(mayUnshare())
+
+	// The signal at the parent's death is that of the thread's.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	forward := newForwarder()
+	defer forward.stop()
+	if err := cmd.Start(); err != nil {
+		return system{}.explain(fmt.Errorf("making a namespace: %w", err))
+	}
+	forward.to(cmd.Process)
+	return cmd.Wait()
+}
+
+// attributes are those of the process inside.
+func attributes(mayUnshare bool) *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGHUP}
+	if mayUnshare {
+		return attr
+	}
+	attr.Cloneflags |= unix.CLONE_NEWUSER
+	attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}}
+	attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
+	attr.AmbientCaps = capabilities
+	return attr
+}
+
+// mayUnshare reports whether the process needs no user namespace for a network
+// namespace of its own.
+func mayUnshare() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	const need = 1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_NET_ADMIN
+	return unix.Capget(&header, &data[0]) == nil && data[0].Effective&need == need
+}
+
+// Inside reports whether this process was started by Enter. Programs that it
+// starts are not told that they are.
+func Inside() (*Room, bool) {
+	dir := os.Getenv(variable)
+	if dir == "" {
+		return nil, false
+	}
+	_ = os.Unsetenv(variable)
+	return &Room{dir: dir, parent: os.Getppid()}, true
+}
+
+// Room is the process inside.
+type Room struct {
+	dir    string
+	parent int
+}
+
+// Prepare brings loopback up. The error says what the system forbids.
+func (r *Room) Prepare() error {
+	if err := bringLoopbackUp(); err != nil {
+		return r.Explain(fmt.Errorf("bringing lo up: %w", err))
+	}
+	return nil
+}
+
+// Explain says of an error inside what the system forbids, if that is the cause.
+func (r *Room) Explain(err error) error { return system{}.explain(err) }
+
+// Close removes the folder of the control socket, for a parent that is gone.
+func (r *Room) Close() error { return os.RemoveAll(r.dir) }
+
+// orphaned reports whether the process that waits for us is gone.
+func (r *Room) orphaned() bool { return os.Getppid() != r.parent }
+
+// startCode is the exit code for a program that cannot be started, as env(1) has
+// it.
+func startCode(err error) int {
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+		return 127
+	}
+	return 126
+}
