@@ -12,11 +12,22 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tcplab/internal/screen"
 )
 
-// unprivileged runs shell commands as nobody, where everybody may open the TUN
-// device: in a mount namespace that has one of its own. TCPLAB is this program.
+// unprivileged runs shell commands as nobody, without a terminal.
 func unprivileged(t *testing.T, mode, commands string) (out string, err error) {
+	t.Helper()
+	cmd := asNobody(t, mode, commands)
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
+	text, err := cmd.CombinedOutput()
+	return string(text), err
+}
+
+// asNobody prepares shell commands that run as nobody, in a mount namespace that
+// has a TUN device of its own, of this mode. TCPLAB is this program.
+func asNobody(t *testing.T, mode, commands string) *exec.Cmd {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("this test makes a device and becomes nobody: run it as root, with scripts/test.sh")
@@ -28,15 +39,13 @@ func unprivileged(t *testing.T, mode, commands string) (out string, err error) {
 	program := filepath.Join(dir, "tcplab") // testscript.Main runs main for this name
 	copyProgram(t, program)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
+	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, "unshare", "-m", "sh", "-c", `mount -t tmpfs none /dev/net &&
 mknod /dev/net/tun c 10 200 && chmod "$1" /dev/net/tun && cd / &&
 exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c "$2"`, "sh", mode, commands)
 	cmd.Env = append(os.Environ(), "TCPLAB="+program, "TMPDIR=/tmp", "GORACE=atexit_sleep_ms=0", "SHELL=/bin/sh")
-	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true} // no terminal
 	cmd.WaitDelay = 10 * time.Second
-	text, err := cmd.CombinedOutput()
-	return string(text), err
+	return cmd
 }
 
 func copyProgram(t *testing.T, to string) {
@@ -63,7 +72,7 @@ func TestExecAsNobody(t *testing.T) {
 	for commands, want := range map[string]string{
 		`$TCPLAB exec -- sh -c 'id -u; curl -sS http://192.0.2.2/'`:                          "65534\ntcplab at 192.0.2.2:80\n",
 		`$TCPLAB exec --profile sum --backlog 2 --accept off -- $TCPLAB status`:              "sum: incomplete + completed <= 2",
-		`$TCPLAB exec -- $TCPLAB syn --count 3`:                                              "3 of 3 SYNs sent to 192.0.2.2:80 through tcplab0: 3 got a SYN-ACK",
+		`$TCPLAB exec -- $TCPLAB syn --count 3`:                                              "3 SYNs to 192.0.2.2:80: 3 answered with SYN-ACK",
 		`$TCPLAB exec -- sh -c 'exit 42'; echo code $?`:                                      "code 42\n",
 		`$TCPLAB exec -- sh -c 'kill -9 $$'; echo code $?`:                                   "code 137\n",
 		`$TCPLAB exec -- no-such-program; echo code $?`:                                      "tcplab: starting no-such-program: exec: \"no-such-program\": executable file not found in $PATH\ncode 127\n",
@@ -92,6 +101,71 @@ read line <$ready; rm $ready; kill -`+name+` $P; wait $P; echo code $?`)
 		if !strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
+	}
+}
+
+// At a terminal, Ctrl-C is the command's alone, which gets it once; a shell has
+// its jobs, and stays.
+func TestExecTerminal(t *testing.T) {
+	t.Parallel()
+	const counts = `trap : INT; $TCPLAB exec -- sh -c 'n=0; trap "n=\$((n+1)); echo got \$n" INT; echo re""ady; while [ $n = 0 ]; do sleep 0.1; done; sleep 0.5; exit 4$n'; echo code $?`
+	atTerminal(t, asNobody(t, "0666", counts), func(await, press func(string)) {
+		await("ready")
+		press("\x03")
+		await("got 1")
+		await("code 41")
+	})
+	atTerminal(t, asNobody(t, "0666", `SHELL=/bin/bash $TCPLAB shell --backlog 3; echo code $?`), func(await, press func(string)) {
+		await("incomplete + completed <= 5")
+		await("network namespace of its own")
+		press("curl -s http://192.0.2.2/\n")
+		await("tcplab at 192.0.2.2:80")
+		press(`sh -c 'echo slee""ping; exec sleep 300'` + "\n")
+		await("sleeping")
+		press("\x03")
+		press("echo st''ill $TCPLAB_RUN_DIR there $?\n")
+		await("still /tmp/tcplab-exec-")
+		await("there 130")
+		press("exit 3\n")
+		await("code 3")
+	})
+}
+
+// atTerminal runs a command at a terminal, which it has to leave as it was.
+func atTerminal(t *testing.T, cmd *exec.Cmd, use func(await, press func(string))) {
+	t.Helper()
+	s, err := screen.New(80, 24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.Attach(cmd)
+	before, err := s.Modes()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // no longer than the command has
+	defer cancel()
+	use(func(text string) {
+		t.Helper()
+		if err := s.Await(ctx, text); err != nil {
+			t.Error(err)
+		}
+	}, func(keys string) {
+		if err := s.Type(keys); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := <-ended; err != nil {
+		t.Errorf("%v; the screen is\n%s", err, s.Text())
+	}
+	if after, err := s.Modes(); err != nil || after != before {
+		t.Errorf("the terminal's modes are %+v (%v), were %+v", after, err, before)
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 // control socket.
 const variable = "TCPLAB_INSIDE"
 
-// capabilities are what CMD gets, over its namespaces alone.
+// capabilities are what CMD gets, over its namespaces alone: what up, curl and
+// tcpdump need, and CAP_SYS_ADMIN for more namespaces, such as those of labs.
 var capabilities = []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE, unix.CAP_SYS_ADMIN}
 
 // Enter starts this program again, with the same arguments, in namespaces of its
@@ -53,7 +54,7 @@ func Enter() error {
 
 // attributes are those of the process inside.
 func attributes(mayUnshare bool) *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGHUP}
+	attr := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGTERM} // nohup(1) ignores SIGHUP
 	if mayUnshare {
 		return attr
 	}

@@ -58,7 +58,8 @@ func (f *forwarder) handle(s os.Signal) {
 		f.early(s)
 	case process == nil:
 	case (s == unix.SIGINT || s == unix.SIGQUIT) && inForeground():
-		// Ctrl-C: the terminal has sent it to the other process, too.
+		// Ctrl-C: the terminal has sent it to the other process, too, which is not
+		// to get it twice. One that kill(1) has sent looks the same.
 	default:
 		_ = process.Signal(s) // it has ended, perhaps
 	}
