@@ -11,7 +11,7 @@ say "A server with backlog 2, of which nobody calls accept."
 run "$TCPLAB" up --backlog 2 --accept off --detach
 capture tcp
 
-say "One client. Its request is acknowledged by the kernel's TCP, and answered by nobody."
+say "One client. Its request is acknowledged by the server's TCP, and answered by nobody."
 background curl -s -o page http://192.0.2.2/
 until_true completed 1
 run "$TCPLAB" ss -tn state established
