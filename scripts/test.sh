@@ -64,8 +64,13 @@ if [ ! -e /dev/net/tun ]; then
 	mknod /dev/net/tun c 10 200 || true
 fi
 
-if [ $# -eq 0 ]; then
-	set -- ./...
-	go test -count=1 -run AllocateNothing ./stack # the race detector makes allocations of its own
-fi
-go test -race -count=1 -timeout 14m "$@"
+if [ $# -gt 0 ]; then exec go test -race -count=1 -timeout 14m "$@"; fi
+go test -count=1 -run AllocateNothing ./stack # the race detector makes allocations of its own
+go test -race -count=1 -timeout 14m ./...
+
+# Every lab, as a user runs them.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+go build -o "$work/tcplab" ./cmd/tcplab
+"$work/tcplab" lab run --all --speed 10 --report "$work/reports" >"$work/labs" || { cat "$work/labs"; exit 1; }
+grep ' claims, ' "$work/labs"

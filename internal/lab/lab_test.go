@@ -137,11 +137,12 @@ func TestEndedInTheMiddle(t *testing.T) {
 	}
 }
 
-// left is what a lab could leave: control sockets, folders, named namespaces.
+// left is what a lab could leave: control sockets, folders, named namespaces,
+// processes.
 func left(t *testing.T) string {
 	t.Helper()
 	var found []string
-	for _, pattern := range []string{os.Getenv("TCPLAB_RUN_DIR") + "/*", os.TempDir() + "/tcplab-lab-[0-9]*"} {
+	for _, pattern := range []string{os.Getenv("TCPLAB_RUN_DIR") + "/*", os.TempDir() + "/tcplab-lab-[0-9]*", "/run/netns/tcplab-*"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -150,6 +151,17 @@ func left(t *testing.T) string {
 			if !strings.HasSuffix(name, ".lock") {
 				found = append(found, name)
 			}
+		}
+	}
+	threads, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, thread := range threads {
+		children, _ := os.ReadFile(thread) // a thread that has ended has none
+		for pid := range strings.FieldsSeq(string(children)) {
+			command, _ := os.ReadFile("/proc/" + pid + "/comm")
+			found = append(found, "process "+pid+" "+strings.TrimSpace(string(command)))
 		}
 	}
 	return strings.Join(found, " ")
