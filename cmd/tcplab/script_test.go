@@ -92,7 +92,7 @@ func inNamespaces(e *testscript.Env) error {
 
 // takeDown ends what a script that failed has left in the background.
 func takeDown(e *testscript.Env, work, program string) {
-	left, _ := filepath.Glob(work + "/run/*.sock")
+	left, _ := filepath.Glob(work + "/run/*/*.sock")
 	for _, socket := range left {
 		var namespace uint64
 		var dev string

@@ -26,6 +26,9 @@ the profile says. It prints where it listens, what the profile makes of the
 backlog, and then a line for each event of a connection: admitted, promoted,
 accepted, SYN dropped and why, expired, reset.
 
+Once the interface is up it goes on as the user who called sudo, else as nobody,
+without any capability.
+
 Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 		Example: `  sudo tcplab up --backlog 8
   sudo tcplab up --backlog 2 --accept off --profile sum
@@ -50,6 +53,7 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 	files := instance.Files{Snaplen: capture.Snaplen, Rotation: capture.Rotation{Keep: 4}}
 	addFileFlags(c, &files)
 	asJSON := c.Flags().Bool("json", false, "print JSON objects, one a line, instead of text")
+	confined := c.Flags().Bool("sandbox", true, "give up root and all capabilities when the interface is up; false: stay root as long as it runs")
 	background := c.Flags().Bool("detach", false, "serve in the background; tcplab down ends it")
 
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -66,7 +70,7 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 		}
 		cfg := instance.Config{
 			Config: config, Metrics: metrics, UI: page, Version: version(), Out: c.OutOrStdout(), JSON: *asJSON,
-			Files: files, Notes: c.ErrOrStderr(),
+			Files: files, Notes: c.ErrOrStderr(), Sandbox: *confined,
 		}
 		if *background {
 			cfg.Ready = detach.Ready

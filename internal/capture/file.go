@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"tcplab/internal/sandbox"
 )
 
 // Rotation says when a file is full. The zero value is never.
@@ -58,6 +60,12 @@ func (f *File) open() error {
 		return errors.Join(err, file.Close())
 	}
 	f.file, f.regular = file, info.Mode().IsRegular()
+	if f.regular {
+		err = sandbox.Give(file) // who renames it later, also in a directory like /tmp
+	}
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
 	f.w = bufio.NewWriterSize(file, blockSize)
 	f.written, f.whole = 0, 0
 	return nil

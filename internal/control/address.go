@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,18 +9,32 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"tcplab/internal/sandbox"
 )
 
 // RunDirVariable is the environment variable that overrides where the sockets
 // of running instances are.
 const RunDirVariable = "TCPLAB_RUN_DIR"
 
-// RunDir is the directory with the sockets of running instances.
-func RunDir() string {
-	if dir := os.Getenv(RunDirVariable); dir != "" {
-		return dir
+// RunDir is the directory with the sockets of running instances. Each user has a
+// directory of its own in it, named by its number, from which an instance can
+// remove its socket when it is no longer root.
+func RunDir() string { return cmp.Or(os.Getenv(RunDirVariable), "/run/tcplab") }
+
+// userDir is the directory in RunDir for the instances of this process' user.
+func userDir() string { return filepath.Join(RunDir(), strconv.Itoa(sandbox.Target().UID)) }
+
+// userDirs are the directories of all users.
+func userDirs() []string {
+	entries, _ := os.ReadDir(RunDir()) // nothing there, or nothing to be seen
+	var dirs []string
+	for _, entry := range entries {
+		if _, err := strconv.ParseUint(entry.Name(), 10, 32); err == nil && entry.IsDir() {
+			dirs = append(dirs, filepath.Join(RunDir(), entry.Name()))
+		}
 	}
-	return "/run/tcplab"
+	return dirs
 }
 
 // address names an instance: the network namespace's inode and the interface.
@@ -52,20 +67,47 @@ const extension = ".sock"
 // name is the address as the name of a file.
 func (a address) name() string { return fmt.Sprintf("%d-%s", a.namespace, a.dev) }
 
-// path is where the instance's socket is.
-func (a address) path() string { return filepath.Join(RunDir(), a.name()+extension) }
+// own is where the instance's socket is if it is of this process' user.
+func (a address) own() string { return filepath.Join(userDir(), a.name()+extension) }
 
-// sockets are the addresses of all sockets in RunDir, of this namespace and of
-// others, whether somebody listens or not.
-func sockets() []address {
-	files, _ := os.ReadDir(RunDir()) // nothing there, or nothing to be seen
-	var found []address
-	for _, file := range files {
-		name, ok := strings.CutSuffix(file.Name(), extension)
-		number, dev, isAddress := strings.Cut(name, "-")
-		namespace, err := strconv.ParseUint(number, 10, 64)
-		if ok && isAddress && err == nil {
-			found = append(found, address{namespace, dev})
+// path is where the instance's socket is, whoever started it. If several users
+// left one it is the one at which somebody listens.
+func (a address) path() string {
+	var found []string
+	for _, s := range sockets() {
+		if s.address == a {
+			found = append(found, s.path)
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	for _, path := range found {
+		if alive, _ := probe(path); alive {
+			return path
+		}
+	}
+	return a.own()
+}
+
+// socket is a control socket, whether somebody listens or not.
+type socket struct {
+	address
+	path string
+}
+
+// sockets are all in RunDir, of this namespace and of others.
+func sockets() []socket {
+	var found []socket
+	for _, dir := range userDirs() {
+		files, _ := os.ReadDir(dir)
+		for _, file := range files {
+			name, ok := strings.CutSuffix(file.Name(), extension)
+			number, dev, isAddress := strings.Cut(name, "-")
+			namespace, err := strconv.ParseUint(number, 10, 64)
+			if ok && isAddress && err == nil {
+				found = append(found, socket{address{namespace, dev}, filepath.Join(dir, file.Name())})
+			}
 		}
 	}
 	return found
@@ -85,7 +127,7 @@ func running() (here []string, elsewhere int) {
 		return nil, 0
 	}
 	for _, a := range sockets() {
-		switch alive, _ := probe(a.path()); {
+		switch alive, _ := probe(a.path); {
 		case !alive:
 		case a.namespace == namespace:
 			here = append(here, a.dev)

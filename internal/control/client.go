@@ -30,14 +30,13 @@ const (
 // Client talks to a running instance.
 type Client struct {
 	dev  string
-	path string
-	name string // unique on this machine
+	at   address
 	http http.Client
 }
 
 // Name is a name for files about the instance: it tells equally named interfaces
 // in different network namespaces apart.
-func (c *Client) Name() string { return c.name }
+func (c *Client) Name() string { return c.at.name() }
 
 // NewClient makes a client of the instance on dev, in the network namespace of
 // the calling thread. That there is none shows at the first request.
@@ -46,11 +45,11 @@ func NewClient(dev string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{dev: dev, path: a.path(), name: a.name()}
+	c := &Client{dev: dev, at: a}
 	c.http.Transport = &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", c.path)
+			return new(net.Dialer).DialContext(ctx, "unix", c.at.path())
 		},
 	}
 	return c, nil
@@ -188,9 +187,9 @@ func (c *Client) explain(ctx context.Context, err error) error {
 		here, elsewhere := running()
 		return &NotRunningError{Dev: c.dev, Here: here, Elsewhere: elsewhere}
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the control socket %s belongs to another user: use sudo: %w", c.path, err)
+		return fmt.Errorf("the control socket %s belongs to another user: use sudo: %w", c.at.path(), err)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		_, pid := probe(c.path)
+		_, pid := probe(c.at.path())
 		return &SilentError{Dev: c.dev, PID: pid}
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -19,21 +19,8 @@ func probe(path string) (alive bool, pid int) {
 		return !errors.Is(err, unix.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist), 0
 	}
 	defer conn.Close()
-	return true, peer(conn.(*net.UnixConn))
-}
-
-// peer is the process that listens at the other end of conn (SO_PEERCRED of
-// unix(7)).
-func peer(conn *net.UnixConn) int {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return 0
+	if cred := peer(conn.(*net.UnixConn)); cred != nil {
+		pid = int(cred.Pid)
 	}
-	pid := 0
-	_ = raw.Control(func(fd uintptr) {
-		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			pid = int(cred.Pid)
-		}
-	})
-	return pid
+	return true, pid
 }

@@ -2,10 +2,14 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -44,6 +48,9 @@ const (
 // Server is the control socket of an instance.
 type Server struct {
 	socket   *net.UnixListener
+	dir      *os.Root // with the socket; open, as the path to it may be closed to us later
+	path     string   // of the socket
+	owner    int      // user of the socket
 	http     http.Server
 	instance Instance      // set by Serve
 	served   chan struct{} // closed when http has ended; nil before Serve
@@ -60,13 +67,18 @@ type Server struct {
 // namespace of the calling thread. The error is a *RunningError if there is one.
 // Clients wait until Serve; Close gives the name back.
 func Claim(dev string) (*Server, error) {
-	socket, err := claim(dev)
+	socket, path, err := claim(dev)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{socket: socket, asked: make(chan struct{}), stopped: make(chan struct{})}
+	dir, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return nil, errors.Join(notClaimed(err), socket.Close(), os.Remove(path))
+	}
+	s := &Server{socket: socket, dir: dir, path: path, owner: owner(), asked: make(chan struct{}), stopped: make(chan struct{})}
 	s.http = http.Server{
-		Handler:           s.routes(),
+		Handler:           s.known(s.routes()),
+		ConnContext:       withUser,
 		ReadHeaderTimeout: readTime,
 		ReadTimeout:       readTime,
 		WriteTimeout:      writeTime,
@@ -76,6 +88,9 @@ func Claim(dev string) (*Server, error) {
 	}
 	return s, nil
 }
+
+// Path is where the socket is.
+func (s *Server) Path() string { return s.path }
 
 // Serve answers clients from now on, in a goroutine of its own.
 func (s *Server) Serve(instance Instance) {
@@ -96,9 +111,14 @@ func (s *Server) Asked() <-chan struct{} { return s.asked }
 func (s *Server) Close(final Stopped) error {
 	var err error
 	s.closeOnce.Do(func() {
-		if err = s.socket.Close(); err != nil {
+		_ = s.socket.Close()
+		if err = s.dir.Remove(filepath.Base(s.path)); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		if err != nil {
 			err = fmt.Errorf("removing the control socket: %w", err)
 		}
+		_ = s.dir.Close()
 		s.final = final
 		close(s.stopped)
 		if s.served == nil {

@@ -8,10 +8,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"tcplab/internal/sandbox"
 )
 
 // maxPath is the longest path of a unix socket (sun_path of unix(7), less the
@@ -19,32 +20,32 @@ import (
 const maxPath = 107
 
 // claim makes the socket of dev, in the network namespace of the calling thread.
-// The error is a *RunningError if an instance has it. Closing the listener
-// removes the socket.
-func claim(dev string) (*net.UnixListener, error) {
+// The error is a *RunningError if an instance has it. The socket, at
+// path, is to be removed after the listener is closed.
+func claim(dev string) (l *net.UnixListener, path string, err error) {
 	a, err := locate(dev)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	path := a.path()
+	path = a.own()
 	if len(path) > maxPath {
-		return nil, fmt.Errorf("control socket %s: the path is longer than %d bytes: set %s to a shorter one", path, maxPath, RunDirVariable)
+		return nil, "", fmt.Errorf("control socket %s: the path is longer than %d bytes: set %s to a shorter one", path, maxPath, RunDirVariable)
 	}
 	unlock, err := lockRunDir()
 	if err != nil {
-		return nil, notClaimed(err)
+		return nil, "", notClaimed(err)
 	}
 	defer unlock()
 
-	if alive, pid := probe(path); alive {
-		return nil, &RunningError{Dev: dev, PID: pid}
+	if alive, pid := probe(a.path()); alive {
+		return nil, "", &RunningError{Dev: dev, PID: pid}
 	}
 	removeStale()
-	listener, err := listen(path)
+	l, err = listen(path)
 	if err != nil {
-		return nil, notClaimed(err)
+		return nil, "", notClaimed(err)
 	}
-	return listener, nil
+	return l, path, nil
 }
 
 // notClaimed says what an error means for the socket, and what to do.
@@ -56,39 +57,66 @@ func notClaimed(err error) error {
 	return err
 }
 
-// listen makes a socket at path that its owner alone may connect to.
+// listen makes a socket at path, in userDir, that its owner alone may connect to.
+// It is made in RunDir, under the lock, and moved: in their own directory users
+// could have us change the owner of something else.
 func listen(path string) (*net.UnixListener, error) {
+	if err := makeUserDir(); err != nil {
+		return nil, err
+	}
+	made := filepath.Join(RunDir(), filepath.Base(path))
+	if err := os.Remove(made); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	// The file takes its mode from the descriptor that is bound: nobody can
 	// connect in between.
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		return errors.Join(raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), 0o600) }), err)
 	}}
-	l, err := config.Listen(context.Background(), "unix", path)
+	l, err := config.Listen(context.Background(), "unix", made)
 	if err != nil {
 		return nil, err
 	}
-	if uid, gid, ok := sudoUser(); ok {
-		if err := os.Lchown(path, uid, gid); err != nil {
-			return nil, errors.Join(err, l.Close())
-		}
+	if user, ok := sandbox.Caller(); ok {
+		err = os.Lchown(made, user.UID, user.GID)
 	}
-	return l.(*net.UnixListener), nil
+	if err == nil {
+		err = os.Rename(made, path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	socket := l.(*net.UnixListener)
+	socket.SetUnlinkOnClose(false) // it would not find it
+	return socket, nil
 }
 
-// sudoUser is the user who called sudo.
-func sudoUser() (uid, gid int, ok bool) {
-	uid, err1 := strconv.Atoi(os.Getenv("SUDO_UID"))
-	gid, err2 := strconv.Atoi(os.Getenv("SUDO_GID"))
-	return uid, gid, os.Geteuid() == 0 && err1 == nil && err2 == nil
+// makeUserDir makes userDir if it is missing, and refuses one of another user.
+func makeUserDir() error {
+	dir, user := userDir(), sandbox.Target()
+	switch err := os.Mkdir(dir, 0o755); {
+	case err == nil:
+		return errors.Join(os.Chmod(dir, 0o755), os.Lchown(dir, user.UID, user.GID)) // whatever the umask
+	case !errors.Is(err, fs.ErrExist):
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); !ok || !info.IsDir() || int(st.Uid) != user.UID {
+		return fmt.Errorf("%s is no directory of user %d: remove it, or set %s to another directory", dir, user.UID, RunDirVariable)
+	}
+	return nil
 }
 
 // removeStale removes sockets that killed instances left, of any name, under
 // the lock of lockRunDir.
 func removeStale() {
 	for _, a := range sockets() {
-		if alive, _ := probe(a.path()); !alive {
-			_ = os.Remove(a.path()) // another one's, perhaps; then it stays
+		if alive, _ := probe(a.path); !alive {
+			_ = os.Remove(a.path) // another one's, perhaps; then it stays
 		}
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"tcplab/internal/sandbox"
 )
 
 // runDir has sockets made in a directory of the test's.
@@ -36,6 +38,9 @@ func socketPath(t *testing.T, dev string) string {
 // leaveStale leaves a socket as a killed instance does.
 func leaveStale(t *testing.T, path string) {
 	t.Helper()
+	if err := errors.Join(os.MkdirAll(RunDir(), 0o755), makeUserDir()); err != nil {
+		t.Fatal(err)
+	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	if err != nil {
 		t.Fatal(err)
@@ -80,13 +85,48 @@ func TestSocketBelongsToWhoCalledSudo(t *testing.T) {
 	}
 }
 
+func TestDirectoryOfAnotherUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Fatal("this test makes directories of other users: run it as root, with scripts/test.sh")
+	}
+	runDir(t)
+	mustClaim(t, "tcplab1")
+	if err := os.Lchown(userDir(), 4321, 4321); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Claim("tcplab0"); err == nil || !strings.Contains(err.Error(), "is no directory of user 65534") {
+		t.Errorf("error %v, want one that says whose directory it should be", err)
+	}
+}
+
+// An instance of one user is found by another one, and its name is taken.
+func TestInstancesOfSeveralUsers(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Fatal("this test makes directories of other users: run it as root, with scripts/test.sh")
+	}
+	runDir(t)
+	leaveStale(t, socketPath(t, "tcplab0"))
+	t.Setenv("SUDO_UID", "4321")
+	t.Setenv("SUDO_GID", "4321")
+	s := mustClaim(t, "tcplab0")
+	for _, uid := range []string{"1234", "4321", "0"} {
+		t.Setenv("SUDO_UID", uid)
+		if _, err := Claim("tcplab0"); !errors.As(err, new(*RunningError)) {
+			t.Errorf("user %s: error %v, want that it is running", uid, err)
+		}
+		if got := socketPath(t, "tcplab0"); got != s.Path() {
+			t.Errorf("user %s: socket %s, want %s", uid, got, s.Path())
+		}
+	}
+}
+
 func TestPathNamesNamespaceAndInterface(t *testing.T) {
 	dir := runDir(t)
 	var st unix.Stat_t
 	if err := unix.Stat("/proc/thread-self/ns/net", &st); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := socketPath(t, "a-b"), fmt.Sprintf("%s/%d-a-b.sock", dir, st.Ino); got != want {
+	if got, want := socketPath(t, "a-b"), fmt.Sprintf("%s/%d/%d-a-b.sock", dir, sandbox.Target().UID, st.Ino); got != want {
 		t.Errorf("path %s, want %s", got, want)
 	}
 }
@@ -107,9 +147,9 @@ func TestClaimingTwice(t *testing.T) {
 }
 
 func TestClaimReplacesWhatKilledInstancesLeft(t *testing.T) {
-	dir := runDir(t)
+	runDir(t)
 	mustClaim(t, "alive")
-	other := filepath.Join(dir, "1-tcplab0.sock") // of a namespace that is no more
+	other := filepath.Join(userDir(), "1-tcplab0.sock") // of a namespace that is no more
 	leaveStale(t, socketPath(t, "tcplab0"))
 	leaveStale(t, socketPath(t, "tcplab9"))
 	leaveStale(t, other)
@@ -153,7 +193,7 @@ func TestOneOfManyClaimsWins(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if left, _ := os.ReadDir(dir); len(left) != 0 {
+	if left, _ := os.ReadDir(userDir()); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }

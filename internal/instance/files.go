@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -41,6 +42,15 @@ func (f *Files) Check() error {
 		return fmt.Errorf("capture size %d: give at least %d bytes, or 0 for one file of any size", f.Rotation.Size, capture.MinSize)
 	}
 	return nil
+}
+
+// rotated is the directory in which files are made and renamed all the time;
+// empty: none.
+func (f *Files) rotated() string {
+	if f.Capture == "" || f.Rotation.Size == 0 {
+		return ""
+	}
+	return filepath.Dir(f.Capture)
 }
 
 // fileRing is how many events wait to be written to a file.

@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"tcplab/internal/control"
 	"tcplab/internal/endpoint"
 	"tcplab/internal/events"
+	"tcplab/internal/sandbox"
 )
 
 // Config is what an instance runs with.
@@ -25,6 +30,10 @@ type Config struct {
 
 	Out  io.Writer // takes the banner, the events and the totals
 	JSON bool      // as JSON objects, one a line, instead of text
+
+	// Sandbox has the process give up its privileges, for good, when the endpoint is
+	// up; see package sandbox.
+	Sandbox bool
 
 	Files Files
 	Notes io.Writer // takes what becomes of the files; nil: nobody does
@@ -125,6 +134,12 @@ func (r *run) begin(end context.CancelCauseFunc) (shown <-chan struct{}, err err
 		close(done)
 		return done, err
 	}
+	if err := r.confine(); err != nil {
+		r.out.silent = true
+		subscription.Close()
+		close(done)
+		return done, err
+	}
 	r.server.Serve(r.endpoint)
 	r.metrics.serve(r.endpoint, r.config.Version)
 	r.page.serve(r.endpoint)
@@ -146,6 +161,26 @@ func (r *run) begin(end context.CancelCauseFunc) (shown <-chan struct{}, err err
 		}
 	}()
 	return done, nil
+}
+
+// confine gives up privileges, if it is to. The files are open and the sockets
+// listen by then.
+func (r *run) confine() error {
+	if !r.config.Sandbox {
+		return nil
+	}
+	cfg := sandbox.Config{Remove: []string{filepath.Dir(r.server.Path())}}
+	rotated := r.config.Files.rotated()
+	if rotated != "" {
+		cfg.Write = append(cfg.Write, rotated)
+	}
+	if err := sandbox.Enter(cfg); err != nil {
+		return err
+	}
+	if rotated != "" && unix.Access(rotated, unix.W_OK|unix.X_OK) != nil {
+		return fmt.Errorf("capture in files of a size: user %d, as whom tcplab goes on, cannot make files in %s: give a directory where it can, or --sandbox=false", os.Getuid(), rotated)
+	}
+	return nil
 }
 
 // shownRing is how many events wait to be shown.

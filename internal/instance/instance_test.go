@@ -85,7 +85,7 @@ func (p *process) result() error {
 		if _, readErr := p.dev.Read(make([]byte, 1500)); !errors.Is(readErr, os.ErrClosed) {
 			p.Errorf("the device is still open: %v", readErr)
 		}
-		if left, _ := os.ReadDir(control.RunDir()); len(left) > 0 {
+		if left, _ := filepath.Glob(control.RunDir() + "/*/*"); len(left) > 0 {
 			p.Errorf("left behind: %v", left)
 		}
 		return err
