@@ -47,6 +47,7 @@ need chromium chromium
 need nginx nginx-light
 need ip iproute2
 need ping iputils-ping
+need setpriv util-linux
 need gcc gcc # the race detector
 compgen -G "/usr/sbin/php-fpm*" >/dev/null || install+=(php-fpm)
 if [ ${#install[@]} -gt 0 ]; then

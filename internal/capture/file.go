@@ -60,10 +60,7 @@ func (f *File) open() error {
 		return errors.Join(err, file.Close())
 	}
 	f.file, f.regular = file, info.Mode().IsRegular()
-	if f.regular {
-		err = sandbox.Give(file) // who renames it later, also in a directory like /tmp
-	}
-	if err != nil {
+	if err := sandbox.Give(file); err != nil { // who renames it later, also in a directory like /tmp
 		return errors.Join(err, file.Close())
 	}
 	f.w = bufio.NewWriterSize(file, blockSize)

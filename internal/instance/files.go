@@ -16,6 +16,7 @@ import (
 	"tcplab/internal/capture"
 	"tcplab/internal/endpoint"
 	"tcplab/internal/events"
+	"tcplab/internal/sandbox"
 )
 
 // Files are what an instance writes beside its output. What cannot be written
@@ -112,6 +113,9 @@ func (f *files) events(path string, ep *endpoint.Endpoint) error {
 		return fmt.Errorf("events: %w: give a file that can be written", err)
 	}
 	f.closers = append(f.closers, file.Close)
+	if err := sandbox.Give(file); err != nil {
+		return fmt.Errorf("events: %w", err)
+	}
 	subscription := ep.Subscribe(fileRing, 0)
 	f.writers.Go(func() {
 		defer subscription.Close()

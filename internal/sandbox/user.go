@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // User is a user and the only group it has.
@@ -42,17 +41,19 @@ func Caller() (User, bool) {
 }
 
 // Give makes a file that root has opened one of the Caller, whose it would be
-// without sudo. A file that others have, or that has several names, stays theirs.
+// without sudo. A device, a FIFO, and a file of
+// others or with several names stay as they are.
 func Give(file *os.File) error {
 	user, ok := Caller()
 	if !ok {
 		return nil
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
-		return &os.PathError{Op: "fstat", Path: file.Name(), Err: err}
+	info, err := file.Stat()
+	if err != nil {
+		return err
 	}
-	if st.Uid != 0 || st.Nlink != 1 {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.Mode().IsRegular() || st.Uid != 0 || st.Nlink != 1 {
 		return nil
 	}
 	return file.Chown(user.UID, user.GID)

@@ -1,0 +1,164 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// confined has this program be the process that is confined, and look around.
+const confined = "TCPLAB_TEST_CONFINED"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(confined); dir != "" {
+		if err := lookAround(dir); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// lookAround says what a confined process can still do that it should not, or
+// cannot that it should.
+func lookAround(dir string) error {
+	if err := Enter(Config{}); err != nil {
+		return err
+	}
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if got, want := os.Getuid(), Target().UID; got != want {
+		wrong("user %d, want %d", got, want)
+	}
+	threads, err := filepath.Glob("/proc/self/task/*/status")
+	if err != nil || len(threads) < 2 {
+		wrong("threads %v, %w", threads, err)
+	}
+	for _, thread := range threads {
+		status, err := os.ReadFile(thread)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		for line := range strings.Lines(string(status)) {
+			name, value, _ := strings.Cut(line, ":")
+			value = strings.TrimSpace(value)
+			if strings.HasPrefix(name, "Cap") && strings.Trim(value, "0") != "" || name == "NoNewPrivs" && value != "1" {
+				wrong("%s: %s", thread, line)
+			}
+		}
+	}
+	if err := syscall.Setuid(0); err == nil {
+		wrong("it is root again")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "new"), nil, 0o600); !errors.Is(err, fs.ErrPermission) {
+		wrong("writing a file in root's directory: %w", err)
+	}
+	// A setuid program gives no rights.
+	if out, err := exec.Command(filepath.Join(dir, "id"), "-u").CombinedOutput(); err == nil && strings.TrimSpace(string(out)) == "0" {
+		wrong("a setuid program is root: %s", out)
+	}
+	return errors.Join(errs...)
+}
+
+func TestEnter(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Fatal("this test gives up root: run it as root, with scripts/test.sh")
+	}
+	for _, caller := range []string{"", "1234", "0"} {
+		t.Run("SUDO_UID="+caller, func(t *testing.T) {
+			dir, err := os.MkdirTemp("", "tcplab") // that of the test is root's alone
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.RemoveAll(dir) })
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			id, err := exec.LookPath("id")
+			if err != nil {
+				t.Fatal(err)
+			}
+			program, err := os.ReadFile(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(dir+"/id", program, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(dir+"/id", 0o4755); err != nil {
+				t.Fatal(err)
+			}
+			child := exec.CommandContext(t.Context(), "/proc/self/exe")
+			child.Env = append(os.Environ(), confined+"="+dir, "SUDO_UID="+caller, "SUDO_GID="+caller)
+			if out, err := child.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+}
+
+func TestMapped(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "uid_map")
+	if err := os.WriteFile(file, []byte("         0       1000          1\n     10     100000         20\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[int]bool{0: true, 1: false, 9: false, 10: true, 29: true, 30: false, nobody: false} {
+		if got := mapped(file, id); got != want {
+			t.Errorf("id %d: %v, want %v", id, got, want)
+		}
+	}
+	if !mapped(file+".none", nobody) {
+		t.Error("a kernel without user namespaces has every user")
+	}
+}
+
+func TestGive(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Fatal("this test gives files away: run it as root, with scripts/test.sh")
+	}
+	give := func(name string) int {
+		t.Helper()
+		file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		if err := Give(file); err != nil {
+			t.Fatal(err)
+		}
+		info, err := file.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return int(info.Sys().(*syscall.Stat_t).Uid)
+	}
+	dir := t.TempDir()
+	t.Setenv("SUDO_UID", "")
+	if got := give(dir + "/mine"); got != 0 {
+		t.Errorf("without sudo it belongs to %d", got)
+	}
+	t.Setenv("SUDO_UID", "1234")
+	t.Setenv("SUDO_GID", "1234")
+	if err := os.Link(dir+"/mine", dir+"/again"); err != nil {
+		t.Fatal(err)
+	}
+	if got := give(dir + "/again"); got != 0 {
+		t.Errorf("one with two names belongs to %d", got)
+	}
+	if got := give(dir + "/new"); got != 1234 {
+		t.Errorf("a new one belongs to %d", got)
+	}
+	t.Setenv("SUDO_UID", "4321")
+	if got := give(dir + "/new"); got != 1234 {
+		t.Errorf("one of user 1234 belongs to %d", got)
+	}
+}
