@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -169,14 +168,10 @@ func (r *run) confine() error {
 	if !r.config.Sandbox {
 		return nil
 	}
-	cfg := sandbox.Config{Remove: []string{filepath.Dir(r.server.Path())}}
-	rotated := r.config.Files.rotated()
-	if rotated != "" {
-		cfg.Write = append(cfg.Write, rotated)
-	}
-	if err := sandbox.Enter(cfg); err != nil {
+	if err := sandbox.Enter(); err != nil {
 		return err
 	}
+	rotated := r.config.Files.rotated()
 	if rotated != "" && unix.Access(rotated, unix.W_OK|unix.X_OK) != nil {
 		return fmt.Errorf("capture in files of a size: user %d, as whom tcplab goes on, cannot make files in %s: give a directory where it can, or --sandbox=false", os.Getuid(), rotated)
 	}

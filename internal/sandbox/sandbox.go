@@ -9,15 +9,9 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
-// Config is what a confined process may do to files that it has not open.
-type Config struct {
-	Remove []string // directories in which it removes files
-	Write  []string // directories in which it makes, writes, renames and removes files
-}
-
 // Enter confines the process, for good. After an error it may be confined in
 // part, and should end.
-func Enter(cfg Config) error {
+func Enter() error {
 	if err := errors.Join(become(Target()), noCapabilities(), noNewPrivileges()); err != nil {
 		return fmt.Errorf("giving up privileges: %w: --sandbox=false keeps them", err)
 	}

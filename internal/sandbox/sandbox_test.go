@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 // lookAround says what a confined process can still do that it should not, or
 // cannot that it should.
 func lookAround(dir string) error {
-	if err := Enter(Config{}); err != nil {
+	if err := Enter(); err != nil {
 		return err
 	}
 	var errs []error

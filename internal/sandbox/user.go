@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 // User is a user and the only group it has.
@@ -16,10 +18,10 @@ const nobody = 65534
 
 // Target is the user that the process becomes in Enter: who called sudo, else
 // nobody, where it is root; the one that it is, where it is not, or where its
-// user namespace does not have the other one.
+// user namespace does not have the other one, or it has not the capabilities.
 func Target() User {
 	own := User{os.Geteuid(), os.Getegid()}
-	if own.UID != 0 {
+	if own.UID != 0 || !able(cap.SETUID, cap.SETGID, cap.CHOWN) {
 		return own
 	}
 	user, ok := Caller()
@@ -30,6 +32,17 @@ func Target() User {
 		return own
 	}
 	return user
+}
+
+// able reports whether the calling thread has these capabilities.
+func able(needed ...cap.Value) bool {
+	set := cap.GetProc()
+	for _, value := range needed {
+		if has, err := set.GetFlag(cap.Effective, value); err != nil || !has {
+			return false
+		}
+	}
+	return true
 }
 
 // Caller is the user who called sudo to make this process root.
