@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tcplab/internal/jsonapi"
 	"tcplab/internal/sandbox"
 )
 
@@ -52,9 +53,9 @@ func (s *Server) known(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch user, ok := r.Context().Value(userKey{}).(int); {
 		case !ok:
-			refuse(w, errorf(http.StatusForbidden, "the instance cannot tell who you are"))
+			jsonapi.Refuse(w, jsonapi.Errorf(http.StatusForbidden, "the instance cannot tell who you are"))
 		case user != 0 && user != s.owner:
-			refuse(w, errorf(http.StatusForbidden, "the instance belongs to user %d, and you are user %d: use sudo", s.owner, user))
+			jsonapi.Refuse(w, jsonapi.Errorf(http.StatusForbidden, "the instance belongs to user %d, and you are user %d: use sudo", s.owner, user))
 		default:
 			next.ServeHTTP(w, r)
 		}
