@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -65,6 +66,9 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 		}
 		ctx, stop := untilSignal(c.Context())
 		defer stop()
+		if !detach.Background() && !*confined && os.Geteuid() == 0 {
+			c.PrintErrln("tcplab: --sandbox=false: goes on as root, with every capability: a fault in what reads packets would be root's")
+		}
 		if *background && !detach.Background() {
 			return detach.Start(ctx)
 		}

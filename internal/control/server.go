@@ -63,6 +63,9 @@ type Server struct {
 	final     Stopped // written before stopped is closed
 }
 
+// Dir is the directory that the socket is in, from which Close removes it.
+func (s *Server) Dir() string { return filepath.Dir(s.path) }
+
 // Claim makes the control socket of the instance on dev, in the network
 // namespace of the calling thread. The error is a *RunningError if there is one.
 // Clients wait until Serve; Close gives the name back.

@@ -168,10 +168,20 @@ func (r *run) confine() error {
 	if !r.config.Sandbox {
 		return nil
 	}
-	if err := sandbox.Enter(); err != nil {
+	writable := []string{r.server.Dir()}
+	rotated := r.config.Files.rotated()
+	if rotated != "" {
+		writable = append(writable, rotated)
+	}
+	notes, err := sandbox.Enter(writable...)
+	if err != nil {
 		return err
 	}
-	rotated := r.config.Files.rotated()
+	if r.config.Notes != nil {
+		for _, note := range notes {
+			fmt.Fprintf(r.config.Notes, "tcplab: sandbox: %s\n", note)
+		}
+	}
 	if rotated != "" && unix.Access(rotated, unix.W_OK|unix.X_OK) != nil {
 		return fmt.Errorf("capture in files of a size: user %d, as whom tcplab goes on, cannot make files in %s: give a directory where it can, or --sandbox=false", os.Getuid(), rotated)
 	}

@@ -3,11 +3,15 @@
 //
 //   - the user: that of who called sudo, or nobody;
 //   - all capabilities, also from the bounding set, and the means to get them
-//     back: securebits (capabilities(7)) and no_new_privs, for all threads.
+//     back: securebits (capabilities(7)) and no_new_privs;
+//   - the files that it has not open, but for a few, and TCP connections of its
+//     own (landlock(7));
+//   - system calls that it never makes, such as execve (seccomp(2)).
+//
+// All of it holds for all threads. What the kernel does not know is left out, and
+// said.
 //
 // Descriptors that are open stay: the interface, sockets that listen, files that
 // are written. There is no way back, and it is the whole process that is
 // confined, so that tests do this in a process of their own.
-//
-// It does not filter system calls, nor what its user may read.
 package sandbox

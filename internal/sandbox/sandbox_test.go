@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,8 +32,19 @@ func TestMain(m *testing.M) {
 // lookAround says what a confined process can still do that it should not, or
 // cannot that it should.
 func lookAround(dir string) error {
-	if err := Enter(); err != nil {
+	writable := filepath.Join(dir, "writable")
+	// A thread that waits in a system call is confined as well.
+	read, _, err := os.Pipe()
+	if err != nil {
 		return err
+	}
+	go func() { _, _ = syscall.Read(int(read.Fd()), make([]byte, 1)) }()
+	if err := readsElsewhere(dir); err != nil {
+		return fmt.Errorf("before: %w", err)
+	}
+	notes, err := Enter(writable)
+	if err != nil || len(notes) > 0 {
+		return fmt.Errorf("%q: %w", notes, err)
 	}
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -47,11 +59,14 @@ func lookAround(dir string) error {
 		status, err := os.ReadFile(thread)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
+		} else if err != nil {
+			wrong("%w", err)
 		}
 		for line := range strings.Lines(string(status)) {
 			name, value, _ := strings.Cut(line, ":")
 			value = strings.TrimSpace(value)
-			if strings.HasPrefix(name, "Cap") && strings.Trim(value, "0") != "" || name == "NoNewPrivs" && value != "1" {
+			if strings.HasPrefix(name, "Cap") && strings.Trim(value, "0") != "" ||
+				name == "NoNewPrivs" && value != "1" || name == "Seccomp" && value != "2" {
 				wrong("%s: %s", thread, line)
 			}
 		}
@@ -62,11 +77,37 @@ func lookAround(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "new"), nil, 0o600); !errors.Is(err, fs.ErrPermission) {
 		wrong("writing a file in root's directory: %w", err)
 	}
-	// A setuid program gives no rights.
-	if out, err := exec.Command(filepath.Join(dir, "id"), "-u").CombinedOutput(); err == nil && strings.TrimSpace(string(out)) == "0" {
-		wrong("a setuid program is root: %s", out)
+	// What is its own it can change; it can read nothing else.
+	if err := os.WriteFile(filepath.Join(writable, "new"), nil, 0o600); err != nil {
+		wrong("writing a file where it may: %w", err)
+	} else if err := os.Rename(filepath.Join(writable, "new"), filepath.Join(writable, "newer")); err != nil {
+		wrong("renaming it: %w", err)
+	} else if err := os.Remove(filepath.Join(writable, "newer")); err != nil {
+		wrong("removing it: %w", err)
+	}
+	if err := readsElsewhere(dir); !errors.Is(err, fs.ErrPermission) {
+		wrong("reading a file of everybody's: %w", err)
+	}
+	// It starts no program, least of all a setuid one.
+	if out, err := exec.Command(filepath.Join(dir, "id"), "-u").CombinedOutput(); !errors.Is(err, fs.ErrPermission) {
+		wrong("a program runs: %s, %w", out, err)
+	}
+	if _, err := net.Listen("tcp", "127.0.0.1:0"); !errors.Is(err, fs.ErrPermission) {
+		wrong("listening: %w", err)
+	}
+	if _, err := net.Dial("udp", "127.0.0.1:9"); !errors.Is(err, fs.ErrPermission) {
+		wrong("connecting: %w", err)
+	}
+	if err := syscall.Unshare(syscall.CLONE_NEWUSER); !errors.Is(err, fs.ErrPermission) {
+		wrong("making a user namespace: %w", err)
 	}
 	return errors.Join(errs...)
+}
+
+// readsElsewhere reads a file that everybody may read.
+func readsElsewhere(dir string) error {
+	_, err := os.ReadFile(filepath.Join(dir, "id"))
+	return err
 }
 
 func TestEnter(t *testing.T) {
@@ -95,6 +136,10 @@ func TestEnter(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := os.Chmod(dir+"/id", 0o4755); err != nil {
+				t.Fatal(err)
+			}
+			writable := filepath.Join(dir, "writable")
+			if err := errors.Join(os.Mkdir(writable, 0o777), os.Chmod(writable, 0o777)); err != nil {
 				t.Fatal(err)
 			}
 			child := exec.CommandContext(t.Context(), "/proc/self/exe")
