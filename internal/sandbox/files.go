@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
 	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
@@ -25,6 +26,7 @@ func confineFiles(writable []string) (note string, err error) {
 	rules := []landlock.Rule{
 		landlock.RODirs(readableDirs...).IgnoreIfMissing(),
 		landlock.ROFiles(readableFiles...).IgnoreIfMissing(),
+		landlock.RWFiles(os.DevNull), // for a process in the background
 	}
 	if len(writable) > 0 {
 		rules = append(rules, landlock.RWDirs(writable...))
