@@ -30,13 +30,13 @@ var forbidden = []string{
 // confineCalls has the forbidden system calls fail with EPERM, in all threads
 // (seccomp(2), SECCOMP_FILTER_FLAG_TSYNC). note says that the kernel cannot.
 func confineCalls() (note string, err error) {
-	info, err := arch.GetInfo("")
-	if err != nil || !seccomp.Supported() {
+	calls := systemCalls()
+	if calls == nil || !seccomp.Supported() {
 		return "this kernel has no seccomp filters: the process can make every system call that its user may", nil
 	}
 	known := func(name string) bool { return slices.Contains(forbidden, name) }
 	var names []string
-	for name := range info.SyscallNames { // some calls are not there on every processor
+	for name := range calls { // some calls are not there on every processor
 		if known(name) {
 			names = append(names, name)
 		}
@@ -53,4 +53,14 @@ func confineCalls() (note string, err error) {
 		return "", fmt.Errorf("seccomp: %w", err)
 	}
 	return "", nil
+}
+
+// systemCalls are the numbers of this processor's system calls, by name; nil where
+// they are not known.
+func systemCalls() map[string]int {
+	info, err := arch.GetInfo("")
+	if err != nil {
+		return nil
+	}
+	return info.SyscallNames
 }

@@ -15,7 +15,7 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := regexp.MustCompile("(?m)^\\| (.+) \\| (.*) \\|$").FindAllStringSubmatch(string(text), -1)
+	lines := regexp.MustCompile(`(?m)^\| (.+) \| (.*) \|$`).FindAllStringSubmatch(string(text), -1)
 	if len(lines) < 2 {
 		t.Fatal("the table is gone")
 	}

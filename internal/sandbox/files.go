@@ -20,7 +20,7 @@ var (
 // nor send signals to other processes: all that the kernel's landlock(7) can
 // hold. note says what it cannot.
 func confineFiles(writable []string) (note string, err error) {
-	if version, err := ll.LandlockGetABIVersion(); err != nil || version < 1 {
+	if !hasLandlock() {
 		return "this kernel has no landlock: the process can read what its user may", nil
 	}
 	rules := []landlock.Rule{
@@ -35,4 +35,9 @@ func confineFiles(writable []string) (note string, err error) {
 		return "", fmt.Errorf("landlock: %w", err)
 	}
 	return "", nil
+}
+
+func hasLandlock() bool {
+	version, err := ll.LandlockGetABIVersion()
+	return err == nil && version >= 1
 }

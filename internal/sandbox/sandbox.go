@@ -6,7 +6,7 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
-	"kernel.org/pub/linux/libs/security/libcap/cap"
+	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 // Enter confines the process, for good. It can make, rename and remove files in
@@ -42,10 +42,10 @@ func become(user User) (note string, err error) {
 	if user.UID == os.Geteuid() {
 		return "", nil
 	}
-	if err := cap.SetGroups(user.GID); err != nil { // drops the supplementary ones
+	if err := libcap.SetGroups(user.GID); err != nil { // drops the supplementary ones
 		return "", fmt.Errorf("becoming group %d: %w", user.GID, err)
 	}
-	if err := cap.SetUID(user.UID); err != nil {
+	if err := libcap.SetUID(user.UID); err != nil {
 		return "", fmt.Errorf("becoming user %d: %w", user.UID, err)
 	}
 	return "", nil
@@ -55,9 +55,9 @@ func become(user User) (note string, err error) {
 // securebits can only be changed with CAP_SETPCAP; without it they do not matter
 // under no_new_privs.
 func noCapabilities() (note string, err error) {
-	err = cap.ModeNoPriv.Set()
+	err = libcap.ModeNoPriv.Set()
 	if errors.Is(err, unix.EPERM) {
-		err = cap.NewSet().SetProc()
+		err = libcap.NewSet().SetProc()
 	}
 	if err != nil {
 		return "", fmt.Errorf("dropping capabilities: %w", err)
@@ -68,7 +68,7 @@ func noCapabilities() (note string, err error) {
 // noNewPrivileges keeps programs from giving privileges by setuid bits or file
 // capabilities (PR_SET_NO_NEW_PRIVS).
 func noNewPrivileges() (note string, err error) {
-	if _, err := cap.Prctlw(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+	if _, err := libcap.Prctlw(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return "", fmt.Errorf("no_new_privs: %w", err)
 	}
 	return "", nil

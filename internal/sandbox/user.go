@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"kernel.org/pub/linux/libs/security/libcap/cap"
+	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 // User is a user and the only group it has.
@@ -21,7 +21,7 @@ const nobody = 65534
 // user namespace does not have the other one, or it has not the capabilities.
 func Target() User {
 	own := User{os.Geteuid(), os.Getegid()}
-	if own.UID != 0 || !able(cap.SETUID, cap.SETGID, cap.CHOWN) {
+	if own.UID != 0 || !able(libcap.SETUID, libcap.SETGID, libcap.CHOWN) {
 		return own
 	}
 	user, ok := Caller()
@@ -35,10 +35,10 @@ func Target() User {
 }
 
 // able reports whether the calling thread has these capabilities.
-func able(needed ...cap.Value) bool {
-	set := cap.GetProc()
+func able(needed ...libcap.Value) bool {
+	set := libcap.GetProc()
 	for _, value := range needed {
-		if has, err := set.GetFlag(cap.Effective, value); err != nil || !has {
+		if has, err := set.GetFlag(libcap.Effective, value); err != nil || !has {
 			return false
 		}
 	}
