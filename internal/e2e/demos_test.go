@@ -76,7 +76,7 @@ func TestDemos(t *testing.T) {
 				t.Errorf("it prints\n%s\nand docs/demos.md says\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 			if strings.Contains(script, "latency-steps") {
-				wantSteps(t, string(out))
+				wantDrops(t, string(out))
 			}
 			wantNothingLeft(t, cmd, tmp)
 		})
@@ -98,26 +98,19 @@ func withoutNumbers(text string) []string {
 	return lines
 }
 
-// wantSteps wants the slowest connect to have waited for a second SYN at the
-// small backlog, and none to have had a SYN dropped at the large one.
-func wantSteps(t *testing.T, out string) {
+// wantDrops wants SYNs dropped at the small backlog, and none at the large one.
+// Whether ab's connects show it depends on whose SYN it was: internal/lab holds
+// the steps.
+func wantDrops(t *testing.T, out string) {
 	t.Helper()
-	var slowest []int
 	var drops []string
 	for line := range strings.Lines(out) {
-		switch fields := strings.Fields(line); {
-		case len(fields) == 6 && fields[0] == "Connect:":
-			n, err := strconv.Atoi(fields[5])
-			if err != nil {
-				t.Fatal(err)
-			}
-			slowest = append(slowest, n)
-		case len(fields) > 1 && fields[0] == "TcpExtListenDrops":
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "TcpExtListenDrops" {
 			drops = append(drops, fields[1])
 		}
 	}
-	if len(slowest) != 2 || slowest[0] < 990 || len(drops) != 2 || drops[0] == "0" || drops[1] != "0" {
-		t.Errorf("slowest connects %v ms, drops %v; want a second at first, and no drop then", slowest, drops)
+	if len(drops) != 2 || drops[0] == "0" || drops[1] != "0" {
+		t.Errorf("drops %v; want some at first, and none then", drops)
 	}
 }
 
