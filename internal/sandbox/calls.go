@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/elastic/go-seccomp-bpf"
 	"github.com/elastic/go-seccomp-bpf/arch"
@@ -34,10 +33,9 @@ func confineCalls() (note string, err error) {
 	if calls == nil || !seccomp.Supported() {
 		return "this kernel has no seccomp filters: the process can make every system call that its user may", nil
 	}
-	known := func(name string) bool { return slices.Contains(forbidden, name) }
 	var names []string
-	for name := range calls { // some calls are not there on every processor
-		if known(name) {
+	for _, name := range forbidden {
+		if _, there := calls[name]; there { // not on every processor
 			names = append(names, name)
 		}
 	}
