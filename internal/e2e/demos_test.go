@@ -76,7 +76,7 @@ func TestDemos(t *testing.T) {
 				t.Errorf("it prints\n%s\nand docs/demos.md says\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 			if strings.Contains(script, "latency-steps") {
-				wantDrops(t, string(out))
+				wantSteps(t, string(out))
 			}
 			wantNothingLeft(t, cmd, tmp)
 		})
@@ -98,19 +98,38 @@ func withoutNumbers(text string) []string {
 	return lines
 }
 
-// wantDrops wants SYNs dropped at the small backlog, and none at the large one.
-// Whether ab's connects show it depends on whose SYN it was: internal/lab holds
-// the steps.
-func wantDrops(t *testing.T, out string) {
+// connects are what curl says of ten clients, in seconds.
+var connects = regexp.MustCompile(`^[0-9.]+( [0-9.]+){9}\n$`)
+
+// wantSteps wants SYNs dropped at the small backlog, with connects that lasted
+// until the client sent another one, and no drops at the large backlog. Without
+// clients that wait, ab's table says nothing.
+func wantSteps(t *testing.T, out string) {
 	t.Helper()
-	var drops []string
+	var (
+		drops []string
+		steps []int // for each load the clients that were connected after a second or more
+	)
 	for line := range strings.Lines(out) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "TcpExtListenDrops" {
+		fields := strings.Fields(line)
+		switch {
+		case strings.HasPrefix(line, "$ seq 20"):
+			steps = append(steps, 0)
+		case strings.HasPrefix(line, "TcpExtListenDrops"):
 			drops = append(drops, fields[1])
+		case connects.MatchString(line):
+			for _, field := range fields {
+				if seconds, err := strconv.ParseFloat(field, 64); err == nil && seconds >= 1 {
+					steps[len(steps)-1]++
+				}
+			}
 		}
 	}
-	if len(drops) != 2 || drops[0] == "0" || drops[1] != "0" {
-		t.Errorf("drops %v; want some at first, and none then", drops)
+	if len(drops) != 3 || drops[0] == "0" || drops[1] != "0" || drops[2] == "0" {
+		t.Errorf("drops %v; want some at first, none then, and some with ab", drops)
+	}
+	if len(steps) != 2 || steps[0] == 0 || steps[1] != 0 {
+		t.Errorf("%v clients took a second to connect; want some at first, and none then\n%s", steps, out)
 	}
 }
 
