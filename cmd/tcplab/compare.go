@@ -61,7 +61,7 @@ KNOWN.txt beside them lists wanted differences, "name: reason" a line.`,
 		results, err := compare.Compare(ctx, cfg)
 		bar.clear()
 		if err != nil {
-			return err
+			return interrupted(ctx, "the comparison", err)
 		}
 		if *asJSON {
 			err = printJSON(c.OutOrStdout(), results)

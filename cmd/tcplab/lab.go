@@ -66,8 +66,8 @@ func newLabRun() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run NAME...",
 		Short: "Run labs",
-		Long: `Runs labs, one after another. Exits with 1 if a claim does not hold, and with 2
-if a program that a lab needs is missing.`,
+		Long: `Runs labs, one after another. Exits with 1 if a claim does not hold, with 2 if a
+program that a lab needs is missing, and with 130 if it was interrupted.`,
 		Example: `  sudo tcplab lab run two-queues
   sudo tcplab lab run syn-timeout --speed 20
   sudo tcplab lab run full-queue --report report --keep`,
@@ -117,8 +117,8 @@ func runLabs(c *cobra.Command, labs []*lab.Lab, o lab.Options) error {
 		}
 		err := lab.Run(ctx, l, o)
 		switch {
-		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-			return fmt.Errorf("lab %s was interrupted: what it made is gone", l.Name)
+		case err != nil && ctx.Err() != nil:
+			return interrupted(ctx, "lab "+l.Name, err)
 		case len(labs) > 1 && errors.As(err, new(*lab.ClaimError)):
 			failed = append(failed, l.Name)
 		case err != nil:

@@ -16,8 +16,9 @@ import (
 
 // Exit codes.
 const (
-	exitFailure = 1
-	exitUsage   = 2
+	exitFailure     = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // as a shell says of a command that Ctrl-C ended
 )
 
 // execute runs the command line args and returns the exit code.
@@ -41,6 +42,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if usage, ok := errors.AsType[*usageError](err); ok {
 		fmt.Fprintf(stderr, "See %s --help.\n", usage.command)
 		return exitUsage
+	}
+	if _, ok := errors.AsType[*interruptedError](err); ok {
+		return exitInterrupted
 	}
 	if ended {
 		return program.Code

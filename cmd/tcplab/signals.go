@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 
@@ -21,4 +22,20 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, stop := signal.NotifyContext(ctx, signals...)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
+}
+
+// interruptedError is the end of what a signal ended before it was done.
+type interruptedError struct{ what string }
+
+func (e *interruptedError) Error() string {
+	return fmt.Sprintf("%s was interrupted: what it made is gone", e.what)
+}
+
+// interrupted is err, of what ran under a context of untilSignal, unless it was
+// the signal that made it fail.
+func interrupted(ctx context.Context, what string, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	return &interruptedError{what}
 }

@@ -41,7 +41,7 @@ Prints measured/published, and exits with 1 if a cell is not what it should be.`
 		t, err := table.Measure(ctx, cfg)
 		bar.clear()
 		if err != nil {
-			return err
+			return interrupted(ctx, "the table", err)
 		}
 		if *asJSON {
 			err = printJSON(c.OutOrStdout(), t)
