@@ -62,7 +62,7 @@ func benchOn(t testing.TB, dev device) *bench {
 
 func newBenchOf(t testing.TB, dev device, profile *backlog.Profile, settings backlog.Settings) *bench {
 	t.Helper()
-	st, err := stack.New(dev, stack.Config{Addrs: []netip.Prefix{subnet}})
+	st, err := stack.New(dev, stack.Config{Addrs: []netip.Prefix{subnet, subnet6}})
 	if err != nil {
 		t.Fatal(err)
 	}

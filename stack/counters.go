@@ -25,6 +25,7 @@ const (
 	UDPCsumErrors                       // UDP datagrams with a wrong checksum, dropped
 	TCPFragments                        // IP fragments of TCP segments, dropped
 	NotOurs                             // TCP segments to an address that is not ours, dropped
+	InvalidSources                      // packets from an address of ours, for no open port, dropped
 	OutErrors                           // packets that the device did not take
 	Adoptions                           // connections handed to netstack
 	AdoptionsFailed                     // of those, not taken in time
@@ -48,7 +49,7 @@ const (
 
 var counterNames = [NumCounters]string{
 	"PacketsIn", "PacketsOut", "PacketsIn6", "PacketsOut6", "InSegs", "OutSegs", "OutRsts",
-	"InHdrErrors", "InOffloadErrors", "InTCPErrors", "InCsumErrors", "UDPCsumErrors", "TCPFragments", "NotOurs", "OutErrors",
+	"InHdrErrors", "InOffloadErrors", "InTCPErrors", "InCsumErrors", "UDPCsumErrors", "TCPFragments", "NotOurs", "InvalidSources", "OutErrors",
 	"Adoptions", "AdoptionsFailed", "AdoptionOverflows", "TimeWaitReuses",
 	"SYNACKsHeld", "UnaskedSYNACKs", "UnaskedSegments", "OrphanedTranslations",
 	"EstabResets", "RetransSegs", "Timeouts", "FastRetrans", "SackRecoveries", "NetstackErrors", "NetstackCsumErrors",

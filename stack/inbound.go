@@ -68,6 +68,17 @@ func (s *Stack) inbound(packet []byte, h offload.Header) {
 			return
 		}
 	}
+	s.passOn(&ip)
+}
+
+// passOn hands netstack what is no connection's, unless it claims to come from
+// the endpoint itself, as in a land attack: hosts drop such packets as martian
+// (RFC 1812 section 5.3.7), netstack would answer them.
+func (s *Stack) passOn(ip *segment.IP) {
+	if s.local[ip.Source()] {
+		s.counters.add(InvalidSources)
+		return
+	}
 	s.link.deliver(ip.Packet)
 }
 
@@ -108,7 +119,7 @@ func (s *Stack) inboundTCP(ip *segment.IP, sum sum) {
 	case f != nil:
 		f.inbound(ip, header, sum)
 	default:
-		s.link.deliver(ip.Packet) // a closed port: netstack answers with RST
+		s.passOn(ip) // a closed port: netstack answers with RST
 	}
 }
 

@@ -91,7 +91,7 @@ var All = []Counter{
 	{"TcpLabResetsQueued", "resets_queued", "Connections that their client reset before accept took them.", false,
 		of(handshake.ResetsQueued)},
 	{"TcpLabInvalidSource", "invalid_source", "Segments from or to an address that no connection can have, dropped.", false,
-		of(handshake.InvalidSource)},
+		plus(of(handshake.InvalidSource), link(stack.InvalidSources))},
 	{"TcpLabTimeWaitReuses", "time_wait_reuses", "SYNs that reopened a connection in TIME-WAIT.", false,
 		link(stack.TimeWaitReuses)},
 	{"TcpLabFragments", "fragments", "IP fragments of TCP segments, dropped.", false,

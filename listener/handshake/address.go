@@ -20,8 +20,8 @@ func (m *Machine) invalidAddress(s *segment.Segment) bool {
 	if addr.IsMulticast() || addr.IsLoopback() || addr.IsUnspecified() || client.Port() == 0 {
 		return true
 	}
-	if addr.Is4() && (addr.As4()[0] >= 240 || addr.As4()[0] == 0) {
-		return true // reserved, with limited broadcast; "this network"
+	if addr == limitedBroadcast || addr.Is4() && addr.As4()[0] == 0 {
+		return true // 0.0.0.0/8 is "this network"; 240.0.0.0/4 is used inside networks, and Linux takes it
 	}
 	if addr.Is4() != s.Tuple.Is4() {
 		return true // an IPv4-mapped address on the wire (RFC 4942 section 2.2)

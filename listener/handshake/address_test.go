@@ -23,6 +23,9 @@ func TestBroadcastAddressOfEverySubnet(t *testing.T) {
 		{"192.0.2.2/32", "192.0.2.3", true},
 		{"10.1.2.3/13", "10.7.255.255", false},
 		{"10.1.2.3/13", "10.8.0.0", true},
+		{"192.0.2.2/24", "240.0.0.1", true}, // as Linux: ipv4_is_lbcast, not ipv4_is_badclass
+		{"192.0.2.2/24", "255.255.255.255", false},
+		{"192.0.2.2/24", "0.1.2.3", false},
 		{"2001:db8::2/64", "2001:db8::ffff:ffff:ffff:ffff", true},
 	} {
 		subnet := netip.MustParsePrefix(test.endpoint)
