@@ -2,6 +2,7 @@ package tun
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"sync"
 
@@ -16,6 +17,7 @@ type Device struct {
 	name  string
 	index int
 	mtu   int
+	host  []netip.Prefix // the host's addresses on it, as it was created
 	// ifce is kept as long as the device lives: water closes its file when it is
 	// collected.
 	ifce    *water.Interface
@@ -56,7 +58,7 @@ func Create(cfg Config) (*Device, error) {
 		links.Close()
 		return nil, &Error{Op: "giving an address to interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
 	}
-	d := &Device{name: cfg.Name, mtu: cfg.MTU, links: links}
+	d := &Device{name: cfg.Name, mtu: cfg.MTU, host: cfg.Host, links: links}
 	if err := d.open(cfg.Offload); err != nil {
 		links.Close()
 		return nil, &Error{Op: "creating interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}

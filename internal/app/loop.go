@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -79,7 +80,22 @@ func (r *run) serve(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	stop := whenDone(ctx, func() { conn.Close() })
 	defer stop()
+	defer func() {
+		if failure := recover(); failure != nil {
+			r.panicked(conn, failure)
+		}
+	}()
 	r.app.serve(ctx, conn)
+}
+
+// panicked ends a connection whose application has panicked: with a RST, as when
+// the process of a server dies. The others go on.
+func (r *run) panicked(conn net.Conn, failure any) {
+	r.config.Logger.Error("the application panicked: its connection is reset, the others go on",
+		"app", r.App().Name, "client", conn.RemoteAddr(), "panic", failure, "stack", string(debug.Stack()))
+	if c, ok := conn.(interface{ Abort() }); ok {
+		c.Abort()
+	}
 }
 
 // isTemporary reports whether an error of accept says that trying again helps,

@@ -37,6 +37,8 @@ type Status struct {
 	Totals    map[string]uint64 `json:"totals"` // the listeners' counters together
 	Link      map[string]uint64 `json:"link"`   // the stack's counters
 	Interface *tun.Stats        `json:"interface,omitempty"`
+	// Changed is what somebody has changed of the interface, and how to undo it.
+	Changed []string `json:"changed,omitempty"`
 }
 
 // LinkStatus is a subnet between the host and the endpoint.
@@ -98,6 +100,9 @@ func (e *Endpoint) Status(limit int) Status {
 	}
 	if stats, ok := e.interfaceStats(); ok {
 		s.Interface = &stats
+	}
+	if dev, ok := e.device.(interface{ Changes() ([]string, error) }); ok {
+		s.Changed, _ = dev.Changes() // it was removed, perhaps
 	}
 	s.Offload, s.NoOffload = e.offload()
 	for _, l := range e.config.Links {

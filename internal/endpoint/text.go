@@ -22,6 +22,9 @@ func (s *Status) Text(now time.Time) string {
 	if s.Interface != nil && s.Interface.TxDropped > 0 {
 		fmt.Fprintf(&b, "%d packets of the host's were lost before they could be read (tx_dropped of %s)\n", s.Interface.TxDropped, s.Dev)
 	}
+	for _, change := range s.Changed {
+		fmt.Fprintf(&b, "%s\n", change)
+	}
 	return b.String()
 }
 
