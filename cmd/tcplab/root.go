@@ -38,6 +38,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if ended && program.Err == nil {
 		return program.Code // it has said why
 	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(stderr, "tcplab: interrupted")
+		return exitInterrupted
+	}
 	fmt.Fprintf(stderr, "tcplab: %v\n", err)
 	if usage, ok := errors.AsType[*usageError](err); ok {
 		fmt.Fprintf(stderr, "See %s --help.\n", usage.command)

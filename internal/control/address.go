@@ -83,7 +83,7 @@ func (a address) path() string {
 		return found[0]
 	}
 	for _, path := range found {
-		if alive, _ := probe(path); alive {
+		if alive, _, _ := probe(path); alive {
 			return path
 		}
 	}
@@ -127,7 +127,7 @@ func running() (here []string, elsewhere int) {
 		return nil, 0
 	}
 	for _, a := range sockets() {
-		switch alive, _ := probe(a.path); {
+		switch alive, _, _ := probe(a.path); {
 		case !alive:
 		case a.namespace == namespace:
 			here = append(here, a.dev)

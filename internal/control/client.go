@@ -189,7 +189,7 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the control socket %s belongs to another user: use sudo: %w", c.at.path(), err)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		_, pid := probe(c.at.path())
+		_, pid, _ := probe(c.at.path())
 		return &SilentError{Dev: c.dev, PID: pid}
 	case ctx.Err() != nil:
 		return ctx.Err()

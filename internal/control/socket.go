@@ -37,7 +37,10 @@ func claim(dev string) (l *net.UnixListener, path string, err error) {
 	}
 	defer unlock()
 
-	if alive, pid := probe(a.path()); alive {
+	switch alive, pid, err := probe(a.path()); {
+	case err != nil:
+		return nil, "", notClaimed(err)
+	case alive:
 		return nil, "", &RunningError{Dev: dev, PID: pid}
 	}
 	removeStale()
@@ -115,7 +118,7 @@ func makeUserDir() error {
 // the lock of lockRunDir.
 func removeStale() {
 	for _, a := range sockets() {
-		if alive, _ := probe(a.path); !alive {
+		if alive, _, _ := probe(a.path); !alive {
 			_ = os.Remove(a.path) // another one's, perhaps; then it stays
 		}
 	}

@@ -46,7 +46,7 @@ type Config struct {
 // ends or it is taken down, which is no error. Everything that it made is gone
 // when it returns.
 func Run(ctx context.Context, cfg Config) error {
-	if err := errors.Join(cfg.Check(), cfg.Files.Check()); err != nil {
+	if err := errors.Join(cfg.Check(), cfg.Files.Check(), enoughDescriptors()); err != nil {
 		return err
 	}
 	server, err := control.Claim(cfg.Dev)
