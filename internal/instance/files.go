@@ -119,7 +119,7 @@ func (f *files) events(path string, ep *endpoint.Endpoint) error {
 	subscription := ep.Subscribe(fileRing, 0)
 	f.writers.Go(func() {
 		defer subscription.Close()
-		err := events.Copy(context.Background(), bufio.NewWriterSize(file, 64<<10), subscription, events.JSON)
+		err := events.Copy(context.Background(), bufio.NewWriterSize(&lineFile{file: file}, 64<<10), subscription, events.JSON)
 		if err != nil {
 			err = fmt.Errorf("events to %s: %w: it ends here", path, unwrapPath(err))
 		}
