@@ -66,7 +66,8 @@ if [ ! -e /dev/net/tun ]; then
 fi
 
 if [ $# -gt 0 ]; then exec go test -race -count=1 -timeout 14m "$@"; fi
-go test -count=1 -run AllocateNothing ./stack # the race detector makes allocations of its own
+# The race detector makes allocations of its own, and takes its time.
+go test -count=1 -run 'AllocateNothing|ConnectionsComeAndGo' ./stack ./internal/e2e
 go test -race -count=1 -timeout 14m ./...
 
 # Every lab, as a user runs them.

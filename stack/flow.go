@@ -58,6 +58,7 @@ type flow struct {
 	written  atomic.Uint32 // bytes that the application has written
 	finSent  atomic.Bool
 	endpoint atomic.Pointer[tcp.Endpoint]
+	ending
 
 	mu       sync.Mutex  // guards the following
 	t        translation // constant once the state has left adopting
@@ -65,14 +66,6 @@ type flow struct {
 	adopted  Adopted     // told once; nil when told of a failure, or never to be told
 	onSYNACK func(*segment.Segment)
 	hangup   waiter.Entry
-}
-
-// catchUp has netstack process what was delivered to the endpoint before.
-func (f *flow) catchUp() {
-	if ep := f.endpoint.Load(); ep != nil {
-		ep.LockUser()
-		ep.UnlockUser() // works off what was queued while the lock was held
-	}
 }
 
 // endpointState is the TCP state of netstack's endpoint, StateInitial while it
@@ -87,10 +80,10 @@ func (f *flow) endpointState() tcp.EndpointState {
 
 // inbound takes a segment of the client's.
 func (f *flow) inbound(ip *segment.IP, header []byte, sum sum) {
+	f.heard(ip, header)
 	if flowState(f.state.Load()) != open && f.hold(ip, sum) {
 		return
 	}
-	f.acknowledged(header)
 	f.t.inbound(header, sum)
 	f.s.link.deliver(ip.Packet)
 }
@@ -189,7 +182,6 @@ func (f *flow) deliverPending() {
 			if err != nil {
 				continue
 			}
-			f.acknowledged(header)
 			f.t.inbound(header, sumComplete)
 			f.s.link.deliver(packet)
 		}
@@ -213,7 +205,7 @@ func (f *flow) reopens(ip *segment.IP) bool {
 			return true
 		}
 	}
-	return segment.After(syn.Seq, f.rcvNxt.Load())
+	return segment.After(syn.Seq, f.rcvEnd.Load()-1)
 }
 
 // settle ends the time in which the adoption can fail, and returns who is to be

@@ -127,15 +127,18 @@ func (s *Stack) inboundTCP(ip *segment.IP, sum sum) {
 // had until just now).
 func (s *Stack) inboundSYN(f *flow, port *Port, ip *segment.IP, sum sum) {
 	sum = sum.complete(ip) // for whoever parses it
-	f.catchUp()            // the client's FIN may stand right before its SYN
 	switch state := f.endpointState(); {
 	case state == tcp.StateInitial:
 		return // a SYN of the handshake being adopted, late
 	case state == tcp.StateClose || state == tcp.StateError:
 		s.flows.remove(f)
-	case state != tcp.StateTimeWait || port == nil || !f.shadowed.Load() && !f.reopens(ip):
+	case port != nil && f.closed():
+		f.shadowed.Store(true) // until netstack has seen it, or the new connection is adopted
+	case state != tcp.StateTimeWait && !f.closing():
 		s.link.deliver(ip.Packet) // netstack answers with a challenge ACK (RFC 5961)
 		return
+	case port == nil || !f.shadowed.Load() && !f.reopens(ip):
+		return // an old SYN, to which TIME-WAIT has nothing to say
 	case !f.shadowed.Swap(true):
 		s.counters.add(TimeWaitReuses)
 		var seg segment.Segment

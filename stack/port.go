@@ -163,6 +163,12 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 	}
 	f.sndNxt.Store(h.ISS + 1)
 	f.sndUna.Store(h.ISS + 1)
+	f.rcvEnd.Store(h.SYN.Seq + 1)
+	if ip, err := segment.ParseIP(first); err == nil {
+		if header, err := segment.TCPHeader(&ip); err == nil {
+			f.heard(&ip, header)
+		}
+	}
 	s.adopter.watch(f)
 	if old := s.flows.put(f); old != nil {
 		// In TIME-WAIT. Netstack would reopen it for a higher sequence number
