@@ -8,10 +8,17 @@ import (
 	"testing"
 )
 
-// TestDocs holds that each line of docs/security.md names a test that is there.
+// TestDocs holds that each line of docs/security.md and docs/faults.md names a
+// test that is there.
 func TestDocs(t *testing.T) {
+	for _, page := range []string{"security.md", "faults.md"} {
+		t.Run(page, func(t *testing.T) { wantTests(t, page) })
+	}
+}
+
+func wantTests(t *testing.T, page string) {
 	const root = "../.."
-	text, err := os.ReadFile(root + "/docs/security.md")
+	text, err := os.ReadFile(root + "/docs/" + page)
 	if err != nil {
 		t.Fatal(err)
 	}
