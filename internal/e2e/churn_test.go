@@ -119,7 +119,9 @@ func converse(n int64) (err error) {
 	for _, step := range []func() error{
 		func() error { return unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &patience) },
 		func() error { return unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &patience) },
-		func() error { return unix.Connect(fd, &unix.SockaddrInet4{Addr: server.Addr().As4(), Port: int(server.Port())}) },
+		func() error {
+			return unix.Connect(fd, &unix.SockaddrInet4{Addr: server.Addr().As4(), Port: int(server.Port())})
+		},
 		func() error { _, err := unix.Write(fd, []byte(word)); return err },
 		func() error { _, _, err := unix.Recvfrom(fd, got, unix.MSG_WAITALL); return err },
 		func() error {
