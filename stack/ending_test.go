@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -25,7 +26,7 @@ func TestReopenedAtOnce(t *testing.T) {
 		},
 		"the client's FIN first": func(p *peer, conn net.Conn) {
 			p.send(segment.FIN|segment.ACK, "")
-			if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				t.Errorf("read %v", err)
 			}
 			if err := conn.Close(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -257,7 +258,7 @@ func TestFragmentsOfTCP(t *testing.T) {
 	b := newBench(t)
 	p := b.peer(4001, 1000, segment.Options{})
 	syn := segment.AppendRequest(nil, &segment.Segment{Tuple: p.tuple, Seq: 1000, Flags: segment.SYN, Window: 1000})
-	tcp := append(syn[20:], make([]byte, 12)...)
+	tcp := slices.Concat(syn[20:], make([]byte, 12))
 	parts := []fragment{{0, tcp[:16], true}, {8, tcp[8:24], true}, {16, tcp[16:], false}}
 	for _, part := range parts {
 		if err := b.dev.Inject(part.packet4(header.TCPProtocolNumber)); err != nil {
