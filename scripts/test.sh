@@ -49,6 +49,7 @@ need ip iproute2
 need ping iputils-ping
 need setpriv util-linux
 need gcc gcc # the race detector
+need git git
 compgen -G "/usr/sbin/php-fpm*" >/dev/null || install+=(php-fpm)
 if [ ${#install[@]} -gt 0 ]; then
 	if ! command -v apt-get >/dev/null; then
@@ -69,6 +70,9 @@ if [ $# -gt 0 ]; then exec go test -race -count=1 -timeout 14m "$@"; fi
 # The race detector makes allocations of its own, and takes its time.
 go test -count=1 -run 'AllocateNothing|ConnectionsComeAndGo' ./stack ./internal/e2e
 go test -race -count=1 -timeout 14m ./...
+
+scripts/vulnerabilities.sh
+scripts/newcomer.sh
 
 # Every lab, as a user runs them.
 work=$(mktemp -d)

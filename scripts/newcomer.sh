@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Does what somebody does who has just heard of tcplab: a fresh clone, no module
+# and nothing built on the machine, README's two commands, and a curl. The first
+# runs in a network namespace, the second tests a part (scripts/test.sh calls this
+# script for the rest). Needs root, git, curl and iproute2.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ "$(id -u)" = 0 ] || { echo "scripts/newcomer.sh: run it as root: it makes a network namespace" >&2; exit 1; }
+
+work=$(mktemp -d)
+ns=tcplab-newcomer-$$
+instance=
+clean() {
+	[ -z "$instance" ] || kill -INT "$instance" 2>/dev/null || true
+	wait 2>/dev/null || true
+	ip netns delete "$ns" 2>/dev/null || true
+	chmod -R u+w "$work" && rm -rf "$work"
+}
+trap clean EXIT
+
+mapfile -t commands < <(sed -nE 's/^    (go build .*) && sudo (.*)$/\1\n\2/p; s/^    (\.\/scripts\/test\.sh)$/\1/p' README.md | head -n 3)
+[ ${#commands[@]} = 3 ] || { echo "scripts/newcomer.sh: README.md does not begin with the two commands any more" >&2; exit 1; }
+
+git clone -q . "$work/tcplab"
+cd "$work/tcplab"
+export GOPATH=$work/go GOMODCACHE=$work/go/pkg/mod GOCACHE=$work/cache TCPLAB_RUN_DIR=$work/run
+echo "\$ ${commands[0]}"
+${commands[0]}
+
+ip netns add "$ns"
+ip -n "$ns" link set lo up
+echo "# ${commands[1]}"
+ip netns exec "$ns" ${commands[1]} >said 2>&1 &
+instance=$!
+for _ in $(seq 300); do
+	grep -q '^  tcplab down' said && break
+	kill -0 "$instance" 2>/dev/null || break
+	sleep 0.1
+done
+page=$(ip netns exec "$ns" curl -sS --max-time 10 http://192.0.2.2/) || { cat said; exit 1; }
+grep -qE '^backlog +8 ' <<<"$page" || { echo "scripts/newcomer.sh: the page does not say backlog 8: $page" >&2; exit 1; }
+kill -INT "$instance"
+wait "$instance"
+instance=
+tail -n 1 said
+[ -z "$(ip -n "$ns" -o link show type tun)" ] || { echo "scripts/newcomer.sh: the interface is left" >&2; exit 1; }
+
+echo "# ${commands[2]} ./listener/backlog"
+"${commands[2]}" ./listener/backlog
+[ -z "$(git status --porcelain --untracked-files=no)" ] || { echo "scripts/newcomer.sh: a file was changed: $(git status --porcelain)" >&2; exit 1; }
