@@ -47,21 +47,26 @@ type lab struct {
 	ctx context.Context // ends long after the test should have
 }
 
-// up brings an endpoint up with the defaults as change alters them.
+// up brings an endpoint up with the defaults as change, which is called inside the
+// namespace, alters them.
 func up(t *testing.T, change func(*endpoint.Config)) *lab {
 	t.Helper()
 	ns, err := netns.New("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := endpoint.Defaults()
-	if change != nil {
-		change(&cfg)
-	}
 	l := &lab{T: t, ns: ns}
 	var cancel context.CancelFunc
 	l.ctx, cancel = context.WithTimeout(context.Background(), 10*time.Minute)
-	if err := ns.Do(func() error { l.Endpoint, err = endpoint.Up(cfg); return err }); err != nil {
+	err = ns.Do(func() error {
+		cfg := endpoint.Defaults()
+		if change != nil {
+			change(&cfg)
+		}
+		l.Endpoint, err = endpoint.Up(cfg)
+		return err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
