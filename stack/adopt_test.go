@@ -220,6 +220,26 @@ func TestResetBehindFinalACK(t *testing.T) {
 	}
 }
 
+// The segment that completes the handshake begins before the window, with bytes
+// that the SYN took the numbers of: the rest of it counts, and the connection does
+// not stand in the way of the next one.
+func TestFinalACKThatOverlaps(t *testing.T) {
+	b := newBench(t)
+	p := b.peer(4000, 1000, allOptions)
+	p.connect()
+	p.seq -= 4
+	p.send(segment.ACK|segment.PSH, "....hello")
+	next := b.peer(4001, 1000, allOptions)
+	next.connect()
+	next.send(segment.ACK|segment.PSH, "hello")
+	for range 2 {
+		got := make([]byte, 5)
+		if _, err := io.ReadFull(b.accept(), got); err != nil || string(got) != "hello" {
+			t.Errorf("read %q, %v", got, err)
+		}
+	}
+}
+
 // eventually waits for a state that is reached by goroutines of others.
 func (b *bench) eventually(what string, reached func() bool) {
 	b.Helper()

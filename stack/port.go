@@ -159,7 +159,7 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 	s.counters.add(Adoptions)
 	f := &flow{
 		s: s, port: p, tuple: h.SYN.Tuple, irs: h.SYN.Seq, iss: h.ISS, tsval: h.TSVal,
-		started: time.Now(), adopted: adopted, pending: [][]byte{bytes.Clone(first)},
+		started: time.Now(), adopted: adopted, pending: finishing(&h, first),
 	}
 	f.sndNxt.Store(h.ISS + 1)
 	f.sndUna.Store(h.ISS + 1)
@@ -184,6 +184,24 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 		s.abandon(f, net.ErrClosed)
 	default:
 	}
+}
+
+// finishing are the packets with which netstack is to finish the handshake h: the
+// one that did so, and before it one without data where netstack, which wants a
+// segment to begin inside the window, would not take it. Linux takes one that
+// overlaps the window (tcp_check_req, tcp_in_window).
+func finishing(h *segment.Handshake, first []byte) [][]byte {
+	packets := [][]byte{bytes.Clone(first)}
+	ip, err := segment.ParseIP(packets[0])
+	if err != nil {
+		return packets
+	}
+	var ack segment.Segment
+	if segment.ParseTCP(&ip, &ack) != nil || ack.Seq == h.SYN.Seq+1 {
+		return packets
+	}
+	ack.Seq, ack.Flags, ack.Payload = h.SYN.Seq+1, segment.ACK, nil
+	return [][]byte{segment.AppendRequest(nil, &ack), packets[0]}
 }
 
 // forget takes a connection that is not established out of netstack.
