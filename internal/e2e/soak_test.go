@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/netip"
+	"os/exec"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -137,10 +140,24 @@ func (l *lab) talk(random *rand.Rand) (n int, err error) {
 	got := make([]byte, len(sent))
 	m, err := io.ReadFull(conn, got)
 	if err := errors.Join(err, <-written); err != nil {
-		return m, fmt.Errorf("%d of %d bytes: %w", m, len(sent), err)
+		return m, fmt.Errorf("%d of %d bytes: %w\n%s", m, len(sent), err, l.bothSides(conn.LocalAddr().(*net.TCPAddr).Port))
 	}
 	if !bytes.Equal(got, sent) {
 		return m, fmt.Errorf("%d bytes came back changed", m)
 	}
 	return m, nil
+}
+
+// bothSides is what the kernel and the endpoint say of the connection of a client.
+func (l *lab) bothSides(port int) string {
+	out, err := l.ns.Output(exec.Command("ss", "-tnioem", "sport", "=", strconv.Itoa(port)))
+	if err != nil {
+		return err.Error()
+	}
+	for _, s := range l.Sockets(endpoint.Everything).Sockets {
+		if int(s.Peer.Port()) == port {
+			out = fmt.Appendf(out, "%+v\n", s)
+		}
+	}
+	return string(out)
 }
