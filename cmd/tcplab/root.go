@@ -76,7 +76,8 @@ chosen profile does, and says why.`,
 	root.SetFlagErrorFunc(badFlag)
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(newUp(), newStatus(), newWatch(), newSS(), newNstat(), newAccept(), newSet(), newDown(), newDoctor(),
-		newCapture(), newEvents(), newSyn(), newExec(), newShell(), newProfiles(), newPredict(), newTable(), newCompare(), newLab(), newVersion())
+		newCapture(), newEvents(), newSyn(), newExec(), newShell(), newProfiles(), newPredict(), newTable(), newCompare(),
+		newBenchmark(), newBenchWorker(), newLab(), newVersion())
 	return root
 }
 

@@ -140,3 +140,20 @@ func (n *Namespace) Close() error {
 	}
 	return nil
 }
+
+// Take moves an interface of the calling thread's namespace into this one.
+func (n *Namespace) Take(name string) error {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if n.closed {
+		return fmt.Errorf("moving %s into network namespace %q: %w", name, n.name, os.ErrClosed)
+	}
+	link, err := netlink.LinkByName(name)
+	if err == nil {
+		err = netlink.LinkSetNsFd(link, int(n.fd))
+	}
+	if err != nil {
+		return fmt.Errorf("moving %s into network namespace %q: %w", name, n.name, err)
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"tcplab/internal/netns"
+)
+
+// memory measures what a connection in each of the two queues takes.
+func (r *runner) memory() error {
+	halfOpen := r.row("half-open", "bytes each", true)
+	halfOpen.Note = fmt.Sprintf("growth of the process over %d entries; of gVisor's over %d, as its backlog is 4096; the kernel's is the size of its object", entries, gvisorEntries)
+	for _, s := range []Stack{Tcplab, GVisor} {
+		n := entries
+		if s == GVisor {
+			n = gvisorEntries
+		}
+		each, _, err := r.halfOpen(s, n)
+		if err != nil {
+			return err
+		}
+		halfOpen.add(s, each)
+	}
+	million := r.row(fmt.Sprintf("%d half-open", r.HalfOpen), "bytes each", true)
+	whole := r.row(fmt.Sprintf("%d half-open, whole process", r.HalfOpen), "MB", true)
+	each, all, err := r.halfOpen(Tcplab, r.HalfOpen)
+	if err != nil {
+		return err
+	}
+	million.add(Tcplab, each)
+	whole.add(Tcplab, all/1e6)
+
+	queued := r.row("queued, not accepted", "bytes each", true)
+	queued.Note = "as half-open"
+	for _, s := range []Stack{Tcplab, GVisor} {
+		n := entries
+		if s == GVisor {
+			n = gvisorEntries
+		}
+		each, err := r.queued(s, n)
+		if err != nil {
+			return err
+		}
+		queued.add(s, each)
+	}
+	if size, err := slabObject("request_sock_TCP"); err == nil {
+		halfOpen.add(Kernel, size)
+	}
+	if size, err := slabObject("TCP"); err == nil {
+		queued.add(Kernel, size)
+	}
+	return nil
+}
+
+// halfOpen lets a site hold n half-open connections.
+func (r *runner) halfOpen(s Stack, n int) (each, all float64, err error) {
+	r.Progress(fmt.Sprintf("memory: %d half-open, %s", n, s))
+	p, err := r.open(Order{Serve: s, Backlog: 2 * n, Hold: true})
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	before, err := p.worker.usage()
+	if err != nil {
+		return 0, 0, err
+	}
+	after, err := r.fill(p, n)
+	if err != nil {
+		return 0, 0, err
+	}
+	return float64(after.Memory-before.Memory) / float64(n), float64(after.Memory), nil
+}
+
+// fill sends SYNs until n are in the incomplete queue, in pieces that the
+// interface's queue holds, and returns what the site uses then.
+func (r *runner) fill(p *place, n int) (Usage, error) {
+	to := netip.AddrPortFrom(serverSide.Addr(), webPort)
+	const rate = 100_000
+	sent, err := p.client.Flood(r.ctx, netns.Flood{To: to, Rate: rate, Count: n})
+	if err != nil {
+		return Usage{}, err
+	}
+	if r.ctx.Err() != nil {
+		return Usage{}, r.ctx.Err()
+	}
+	for last := -1; ; {
+		u, err := p.worker.usage()
+		if err != nil {
+			return u, err
+		}
+		switch {
+		case u.HalfOpen >= sent || p.stack == GVisor: // which does not tell
+			return u, nil
+		case u.HalfOpen == last:
+			return u, fmt.Errorf("%s holds %d half-open connections of %d: SYNs were lost on the way", p.stack, u.HalfOpen, sent)
+		}
+		last = u.HalfOpen
+		if err := sleep(r.ctx, 200*time.Millisecond); err != nil {
+			return u, err
+		}
+	}
+}
+
+// queued lets a site hold n connections that wait for accept.
+func (r *runner) queued(s Stack, n int) (each float64, err error) {
+	r.Progress(fmt.Sprintf("memory: %d queued, %s", n, s))
+	p, err := r.open(Order{Serve: s, Backlog: 2 * n, Hold: true})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	before, err := p.worker.usage()
+	if err != nil {
+		return 0, err
+	}
+	clients, err := r.start(p.client, Order{Load: loadHold, Count: n})
+	if err != nil {
+		return 0, err
+	}
+	var held Result
+	if err := clients.read(&held); err != nil {
+		return 0, err
+	}
+	after, err := p.worker.usage()
+	_ = clients.close() // ended by us: its exit status says so
+	if err != nil {
+		return 0, err
+	}
+	return float64(after.Memory-before.Memory) / float64(n), nil
+}
+
+// sleep waits, or returns ctx's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
