@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"tcplab/internal/netns"
@@ -75,34 +74,26 @@ func (r *runner) halfOpen(s Stack, n int) (each, all float64, err error) {
 	return float64(after.Memory-before.Memory) / float64(n), float64(after.Memory), nil
 }
 
-// fill sends SYNs until n are in the incomplete queue, in pieces that the
-// interface's queue holds, and returns what the site uses then.
-func (r *runner) fill(p *place, n int) (Usage, error) {
-	to := netip.AddrPortFrom(serverSide.Addr(), webPort)
-	const rate = 100_000
-	sent, err := p.client.Flood(r.ctx, netns.Flood{To: to, Rate: rate, Count: n})
-	if err != nil {
-		return Usage{}, err
-	}
-	if r.ctx.Err() != nil {
-		return Usage{}, r.ctx.Err()
-	}
-	for last := -1; ; {
-		u, err := p.worker.usage()
-		if err != nil {
+// fill sends the SYNs of n clients until all are in the incomplete queue, and
+// returns what the site uses then. What is lost on the way is sent again, as by
+// clients that are there.
+func (r *runner) fill(p *place, n int) (u Usage, err error) {
+	const rate, tries = 50_000, 20
+	for range tries {
+		if _, err := p.client.Flood(r.ctx, netns.Flood{To: floodTo, Rate: rate, Count: n}); err != nil {
 			return u, err
 		}
-		switch {
-		case u.HalfOpen >= sent || p.stack == GVisor: // which does not tell
+		if err := sleep(r.ctx, 100*time.Millisecond); err != nil { // for what is in the interface's queue
+			return u, err
+		}
+		if u, err = p.worker.usage(); err != nil {
+			return u, err
+		}
+		if u.HalfOpen >= n || p.stack == GVisor { // which does not tell
 			return u, nil
-		case u.HalfOpen == last:
-			return u, fmt.Errorf("%s holds %d half-open connections of %d: SYNs were lost on the way", p.stack, u.HalfOpen, sent)
-		}
-		last = u.HalfOpen
-		if err := sleep(r.ctx, 200*time.Millisecond); err != nil {
-			return u, err
 		}
 	}
+	return u, fmt.Errorf("%s holds %d half-open connections of %d after %d tries", p.stack, u.HalfOpen, n, tries)
 }
 
 // queued lets a site hold n connections that wait for accept.
@@ -126,8 +117,7 @@ func (r *runner) queued(s Stack, n int) (each float64, err error) {
 		return 0, err
 	}
 	after, err := p.worker.usage()
-	_ = clients.close() // ended by us: its exit status says so
-	if err != nil {
+	if err := errors.Join(err, clients.close()); err != nil {
 		return 0, err
 	}
 	return float64(after.Memory-before.Memory) / float64(n), nil

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,8 +57,8 @@ func Work(order string, in io.Reader, out io.Writer) error {
 		return workAsSite(&o, in, encoder)
 	}
 	go func() {
-		_, _ = io.Copy(io.Discard, in) // whoever started us has ended
-		os.Exit(1)
+		_, _ = io.Copy(io.Discard, in) // whoever started us has ended, or has the result
+		os.Exit(0)
 	}()
 	return runLoad(&o, encoder)
 }
@@ -139,7 +140,8 @@ func (w *worker) usage() (u Usage, err error) {
 func (w *worker) close() error {
 	_ = w.stdin.Close() // it may have ended
 	if err := w.cmd.Wait(); err != nil {
-		return fmt.Errorf("worker: %w: %s", err, w.fault.text)
+		// Not %w: its exit code is not that of this program.
+		return fmt.Errorf("worker: %v: %s", err, bytes.TrimSpace(w.fault.text))
 	}
 	return nil
 }
