@@ -58,9 +58,13 @@ func clients(name string) error {
 	if err != nil {
 		return err
 	}
-	_, flood, err := net.ParseCIDR("198.18.0.0/15")
-	if err != nil {
-		return err
+	var errs []error
+	for _, from := range []string{"198.51.100.0/24", "203.0.113.0/24"} { // as netns.Flood
+		_, network, err := net.ParseCIDR(from)
+		if err == nil {
+			err = netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: network, Gw: hostSide.Addr().AsSlice()})
+		}
+		errs = append(errs, err)
 	}
-	return netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: flood, Gw: hostSide.Addr().AsSlice()})
+	return errors.Join(errs...)
 }
