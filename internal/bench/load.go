@@ -30,13 +30,11 @@ var (
 	requestAgain = []byte("GET / HTTP/1.1\r\nHost: bench\r\n\r\n")
 )
 
-// patience is how long a connect may take: a SYN that was lost is sent again
-// after 1 s and 3 s.
-const patience = 20 * time.Second
-
 func at(port int) string { return net.JoinHostPort(serverSide.Addr().String(), strconv.Itoa(port)) }
 
-func dial(port int) (net.Conn, error) { return net.DialTimeout("tcp4", at(port), patience) }
+func (o *Order) dial(port int) (net.Conn, error) {
+	return net.DialTimeout("tcp4", at(port), o.Patience)
+}
 
 // runLoad plays a load and answers with its result.
 func runLoad(o *Order, encoder *json.Encoder) error {
@@ -64,7 +62,7 @@ func runLoad(o *Order, encoder *json.Encoder) error {
 }
 
 // many has Count clients at once do something again and again for a time.
-func many(o *Order, client func(ctx context.Context, done *atomic.Int64) error) (Result, error) {
+func many(o *Order, client func(ctx context.Context, o *Order, done *atomic.Int64) error) (Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), o.For)
 	defer cancel()
 	var done atomic.Int64
@@ -72,7 +70,7 @@ func many(o *Order, client func(ctx context.Context, done *atomic.Int64) error) 
 	var clients sync.WaitGroup
 	began := time.Now()
 	for i := range o.Count {
-		clients.Go(func() { errs[i] = client(ctx, &done) })
+		clients.Go(func() { errs[i] = client(ctx, o, &done) })
 	}
 	<-ctx.Done()
 	count, elapsed := done.Load(), time.Since(began) // what is under way counts for none
@@ -80,14 +78,14 @@ func many(o *Order, client func(ctx context.Context, done *atomic.Int64) error) 
 	return Result{Count: int(count), Elapsed: elapsed}, errors.Join(errs...)
 }
 
-func connectOnce(ctx context.Context, done *atomic.Int64) error {
+func connectOnce(ctx context.Context, o *Order, done *atomic.Int64) error {
 	buf := make([]byte, 4096)
 	for ctx.Err() == nil {
-		conn, err := dial(webPort)
+		conn, err := o.dial(webPort)
 		if err != nil {
 			return err
 		}
-		err = exchange(conn, requestOnce, buf)
+		err = o.exchange(conn, requestOnce, buf)
 		if err == nil {
 			_, err = io.Copy(io.Discard, conn) // until the server closes
 		}
@@ -99,15 +97,15 @@ func connectOnce(ctx context.Context, done *atomic.Int64) error {
 	return nil
 }
 
-func keepAlive(ctx context.Context, done *atomic.Int64) error {
+func keepAlive(ctx context.Context, o *Order, done *atomic.Int64) error {
 	buf := make([]byte, 4096)
-	conn, err := dial(webPort)
+	conn, err := o.dial(webPort)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	for ctx.Err() == nil {
-		if err := exchange(conn, requestAgain, buf); err != nil {
+		if err := o.exchange(conn, requestAgain, buf); err != nil {
 			return err
 		}
 		done.Add(1)
@@ -116,8 +114,8 @@ func keepAlive(ctx context.Context, done *atomic.Int64) error {
 }
 
 // exchange sends a request and reads the whole answer.
-func exchange(conn net.Conn, request, buf []byte) error {
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+func (o *Order) exchange(conn net.Conn, request, buf []byte) error {
+	if err := conn.SetDeadline(time.Now().Add(o.Patience)); err != nil {
 		return err
 	}
 	if _, err := conn.Write(request); err != nil {
@@ -129,7 +127,7 @@ func exchange(conn net.Conn, request, buf []byte) error {
 
 // bulk moves bytes over one connection for a time.
 func bulk(o *Order, port int, move func(io.Reader, []byte) (int, error)) (Result, error) {
-	conn, err := dial(port)
+	conn, err := o.dial(port)
 	if err != nil {
 		return Result{}, err
 	}
@@ -159,12 +157,12 @@ func latency(o *Order) (Result, error) {
 	began := time.Now()
 	for time.Since(began) < o.For {
 		start := time.Now()
-		conn, err := dial(webPort)
+		conn, err := o.dial(webPort)
 		if err != nil {
 			return Result{}, err
 		}
 		times = append(times, time.Since(start))
-		if err := errors.Join(exchange(conn, requestOnce, buf), conn.Close()); err != nil {
+		if err := errors.Join(o.exchange(conn, requestOnce, buf), conn.Close()); err != nil {
 			return Result{}, err
 		}
 	}
@@ -182,12 +180,12 @@ func served(o *Order) (Result, error) {
 	began := time.Now()
 	for range o.Count {
 		clients.Go(func() {
-			conn, err := dial(webPort)
+			conn, err := o.dial(webPort)
 			if err != nil {
 				return
 			}
 			defer conn.Close()
-			if exchange(conn, requestOnce, make([]byte, 4096)) == nil {
+			if o.exchange(conn, requestOnce, make([]byte, 4096)) == nil {
 				got.Add(1)
 			}
 		})
@@ -201,7 +199,7 @@ func hold(o *Order, encoder *json.Encoder) error {
 	conns := make([]net.Conn, 0, o.Count)
 	began := time.Now()
 	for range o.Count {
-		conn, err := dial(webPort)
+		conn, err := o.dial(webPort)
 		if err != nil {
 			return err
 		}

@@ -12,13 +12,9 @@ import (
 // memory measures what a connection in each of the two queues takes.
 func (r *runner) memory() error {
 	halfOpen := r.row("half-open", "bytes each", true)
-	halfOpen.Note = fmt.Sprintf("growth of the process over %d entries; of gVisor's over %d, as its backlog is 4096; the kernel's is the size of its object", entries, gvisorEntries)
+	halfOpen.Note = fmt.Sprintf("growth of the process over %d entries; of gVisor's over %d, as its backlog is 4096; the kernel's is the size of its object", r.entries(Tcplab), r.entries(GVisor))
 	for _, s := range []Stack{Tcplab, GVisor} {
-		n := entries
-		if s == GVisor {
-			n = gvisorEntries
-		}
-		each, _, err := r.halfOpen(s, n)
+		each, _, err := r.halfOpen(s, r.entries(s))
 		if err != nil {
 			return err
 		}
@@ -36,11 +32,7 @@ func (r *runner) memory() error {
 	queued := r.row("queued, not accepted", "bytes each", true)
 	queued.Note = "as half-open"
 	for _, s := range []Stack{Tcplab, GVisor} {
-		n := entries
-		if s == GVisor {
-			n = gvisorEntries
-		}
-		each, err := r.queued(s, n)
+		each, err := r.queued(s, r.entries(s))
 		if err != nil {
 			return err
 		}
@@ -71,7 +63,7 @@ func (r *runner) halfOpen(s Stack, n int) (each, all float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	return float64(after.Memory-before.Memory) / float64(n), float64(after.Memory), nil
+	return (float64(after.Memory) - float64(before.Memory)) / float64(n), float64(after.Memory), nil
 }
 
 // fill sends the SYNs of n clients until all are in the incomplete queue, and
@@ -120,7 +112,7 @@ func (r *runner) queued(s Stack, n int) (each float64, err error) {
 	if err := errors.Join(err, clients.close()); err != nil {
 		return 0, err
 	}
-	return float64(after.Memory-before.Memory) / float64(n), nil
+	return (float64(after.Memory) - float64(before.Memory)) / float64(n), nil
 }
 
 // sleep waits, or returns ctx's error.

@@ -22,6 +22,12 @@ type Config struct {
 	// HalfOpen is how many half-open connections tcplab is to hold at most; zero
 	// is a million.
 	HalfOpen int
+	// Entries is how many connections each stack holds while its memory is
+	// measured; zero is 10,000.
+	Entries int
+	// Patience is how long a client waits for its connection and for its answer;
+	// zero is 20 s, as a SYN that was lost is sent again after 1, 3, 7 and 15 s.
+	Patience time.Duration
 	// Worker is this program, with the arguments after which an order for Work is
 	// the last one.
 	Worker []string
@@ -31,16 +37,22 @@ type Config struct {
 
 // Quick is a Config for a look: a round of short loads.
 func (c Config) Quick() Config {
-	c.Rounds, c.For, c.HalfOpen = 1, 300*time.Millisecond, 100_000
+	c.Rounds, c.For, c.Patience = 1, 300*time.Millisecond, 3*time.Second
+	c.HalfOpen, c.Entries = 20_000, 2000
 	return c
 }
 
-// entries is how many connections each stack holds while its memory is measured.
-const entries = 10_000
-
-// gvisorEntries is the same for gVisor's listener, whose backlog is 4096: beyond
-// that it stores nothing and sends cookies.
+// gvisorEntries is how many connections gVisor's listener holds at most, whose
+// backlog is 4096: beyond that it stores nothing and sends cookies.
 const gvisorEntries = 4000
+
+// entries is how many connections a stack holds while its memory is measured.
+func (r *runner) entries(s Stack) int {
+	if s == GVisor {
+		return min(r.Entries, gvisorEntries)
+	}
+	return r.Entries
+}
 
 // atOnce is how many clients there are at once, as ab -c 100.
 const atOnce = 100
@@ -63,6 +75,12 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	if cfg.HalfOpen == 0 {
 		cfg.HalfOpen = 1_000_000
+	}
+	if cfg.Entries == 0 {
+		cfg.Entries = 10_000
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = 20 * time.Second
 	}
 	if cfg.Progress == nil {
 		cfg.Progress = func(string) {}

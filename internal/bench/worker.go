@@ -16,13 +16,14 @@ import (
 
 // Order is what a worker is told to do, as JSON on its command line.
 type Order struct {
-	Serve   Stack         `json:"serve,omitempty"` // a site, or
-	Load    string        `json:"load,omitempty"`  // a load
-	For     time.Duration `json:"for,omitempty"`   // how long the load lasts
-	Count   int           `json:"count,omitempty"` // of clients, or of connections
-	Backlog int           `json:"backlog,omitempty"`
-	Cookies int           `json:"cookies,omitempty"` // net.ipv4.tcp_syncookies
-	Hold    bool          `json:"hold,omitempty"`    // the site never accepts
+	Serve    Stack         `json:"serve,omitempty"`    // a site, or
+	Load     string        `json:"load,omitempty"`     // a load
+	For      time.Duration `json:"for,omitempty"`      // how long the load lasts
+	Patience time.Duration `json:"patience,omitempty"` // how long a connect or an answer may take
+	Count    int           `json:"count,omitempty"`    // of clients, or of connections
+	Backlog  int           `json:"backlog,omitempty"`
+	Cookies  int           `json:"cookies,omitempty"` // net.ipv4.tcp_syncookies
+	Hold     bool          `json:"hold,omitempty"`    // the site never accepts
 }
 
 // Usage is what a site says about itself when it is asked.
@@ -99,6 +100,7 @@ func (l *limited) Write(p []byte) (int, error) {
 
 // start starts a worker inside a namespace.
 func (r *runner) start(ns *netns.Namespace, o Order) (*worker, error) {
+	o.Patience = r.Patience
 	order, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
