@@ -143,7 +143,7 @@ func (w *worker) close() error {
 	_ = w.stdin.Close() // it may have ended
 	if err := w.cmd.Wait(); err != nil {
 		// Not %w: its exit code is not that of this program.
-		return fmt.Errorf("worker: %v: %s", err, bytes.TrimSpace(w.fault.text))
+		return fmt.Errorf("worker: %s: %s", err.Error(), bytes.TrimSpace(w.fault.text))
 	}
 	return nil
 }
