@@ -43,9 +43,24 @@ func (l *link) deliver(packet []byte) {
 	if packet[0]>>4 == 6 {
 		protocol = header.IPv6ProtocolNumber
 	}
-	pkt := gstack.NewPacketBuffer(gstack.PacketBufferOptions{Payload: buffer.MakeWithData(packet)})
+	pkt := gstack.NewPacketBuffer(gstack.PacketBufferOptions{Payload: bufferOf(packet)})
 	dispatcher.DeliverNetworkPacket(protocol, pkt)
 	pkt.DecRef()
+}
+
+// headersAtMost is how long the headers of IP and TCP are together, in all packets
+// but those with IPv6 extensions.
+const headersAtMost = 128
+
+// bufferOf copies a packet into a buffer of netstack's. A large one's headers are
+// apart from its data: to read them netstack makes a copy of what they lie in.
+func bufferOf(packet []byte) buffer.Buffer {
+	if len(packet) < 8*headersAtMost {
+		return buffer.MakeWithData(packet)
+	}
+	b := buffer.MakeWithData(packet[:headersAtMost])
+	_ = b.Append(buffer.NewViewWithData(packet[headersAtMost:])) // it takes what there is room for: all
+	return b
 }
 
 // WritePackets sends netstack's packets on their way. It is called with

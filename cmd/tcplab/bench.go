@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -20,8 +19,8 @@ func newBenchmark() *cobra.Command {
 		Long: `Plays the same loads, in network namespaces of their own, against tcplab,
 gVisor's own listener (gonet.ListenTCP) and listen(2) of the host's kernel, in
 turns, and prints the median of the rounds with ratios. It takes two minutes or
-three, with --quick some 20 seconds. What else the machine does at the time, the ratios bear better than the
-figures.`,
+three, with --quick some 20 seconds. What else the machine does at the time, the
+ratios bear better than the figures.`,
 		Example: `  sudo tcplab bench
   sudo tcplab bench --quick
   sudo tcplab bench --json > bench.json`,
@@ -46,11 +45,8 @@ figures.`,
 		cfg.Progress = bar.say
 		report, err := benchmark.Run(ctx, cfg)
 		bar.clear()
-		if ctx.Err() != nil {
-			return errors.New("the benchmark was interrupted: what it made is gone")
-		}
 		if err != nil {
-			return err
+			return interrupted(ctx, "the benchmark", err)
 		}
 		if *asJSON {
 			return printJSON(c.OutOrStdout(), report)
