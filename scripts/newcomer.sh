@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Does what somebody does who has just heard of tcplab: a fresh clone, no module
-# and nothing built on the machine, README's two commands, and a curl. The first
-# runs in a network namespace, the second tests a part (scripts/test.sh calls this
-# script for the rest). Needs root, git, curl and iproute2.
+# and nothing built on the machine, README's first command, in a network namespace,
+# and a curl. README's second command, scripts/test.sh, calls this script. Needs
+# root, git, curl and iproute2.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ "$(id -u)" = 0 ] || { echo "scripts/newcomer.sh: run it as root: it makes a network namespace" >&2; exit 1; }
@@ -45,6 +45,5 @@ instance=
 tail -n 1 said
 [ -z "$(ip -n "$ns" -o link show type tun)" ] || { echo "scripts/newcomer.sh: the interface is left" >&2; exit 1; }
 
-echo "# ${commands[2]} ./listener/backlog"
-"${commands[2]}" ./listener/backlog
+[ -x "${commands[2]}" ] || { echo "scripts/newcomer.sh: no ${commands[2]} to run" >&2; exit 1; }
 [ -z "$(git status --porcelain --untracked-files=no)" ] || { echo "scripts/newcomer.sh: a file was changed: $(git status --porcelain)" >&2; exit 1; }

@@ -9,9 +9,6 @@ import (
 	"tcplab/listener/segment"
 )
 
-// forgeries is how many cookies TestForgedCookies tries.
-const forgeries = 10_000_000
-
 // Whoever does not see the SYN-ACKs has to guess a cookie: of 2^32 numbers those
 // of two minutes and four MSS values are right for a connection, one in 5*10^8.
 // The guesses are made as an attacker would who knows the layout of a cookie and
