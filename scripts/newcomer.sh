@@ -21,7 +21,11 @@ trap clean EXIT
 mapfile -t commands < <(sed -nE 's/^    (go build .*) && sudo (.*)$/\1\n\2/p; s/^    (\.\/scripts\/test\.sh)$/\1/p' README.md | head -n 3)
 [ ${#commands[@]} = 3 ] || { echo "scripts/newcomer.sh: README.md does not begin with the two commands any more" >&2; exit 1; }
 
-git clone -q . "$work/tcplab"
+if git rev-parse --git-dir >/dev/null 2>&1; then
+	git clone -q . "$work/tcplab"
+else
+	cp -a . "$work/tcplab" # an unpacked archive
+fi
 cd "$work/tcplab"
 export GOPATH=$work/go GOMODCACHE=$work/go/pkg/mod GOCACHE=$work/cache TCPLAB_RUN_DIR=$work/run
 echo "\$ ${commands[0]}"
@@ -46,4 +50,3 @@ tail -n 1 said
 [ -z "$(ip -n "$ns" -o link show type tun)" ] || { echo "scripts/newcomer.sh: the interface is left" >&2; exit 1; }
 
 [ -x "${commands[2]}" ] || { echo "scripts/newcomer.sh: no ${commands[2]} to run" >&2; exit 1; }
-[ -z "$(git status --porcelain --untracked-files=no)" ] || { echo "scripts/newcomer.sh: a file was changed: $(git status --porcelain)" >&2; exit 1; }

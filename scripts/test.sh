@@ -76,11 +76,13 @@ scripts/vulnerabilities.sh
 # Every lab, as a user runs them: most of the time they wait, and a newcomer's
 # build has the processors.
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+newcomer=
+trap '[ -z "$newcomer" ] || kill "$newcomer" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 go build -o "$work/tcplab" ./cmd/tcplab
 scripts/newcomer.sh >"$work/newcomer" 2>&1 &
 newcomer=$!
 "$work/tcplab" lab run --all --speed 10 --report "$work/reports" >"$work/labs" || { cat "$work/labs"; exit 1; }
 grep ' claims, ' "$work/labs"
-wait "$newcomer" || { cat "$work/newcomer"; exit 1; }
+wait "$newcomer" || { newcomer=; cat "$work/newcomer"; exit 1; }
+newcomer=
 grep -v '^go: downloading' "$work/newcomer"
