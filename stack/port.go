@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"net"
@@ -159,16 +160,12 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 	s.counters.add(Adoptions)
 	f := &flow{
 		s: s, port: p, tuple: h.SYN.Tuple, irs: h.SYN.Seq, iss: h.ISS, tsval: h.TSVal,
-		started: time.Now(), adopted: adopted, pending: finishing(&h, first),
+		started: time.Now(), adopted: adopted,
 	}
 	f.sndNxt.Store(h.ISS + 1)
 	f.sndUna.Store(h.ISS + 1)
 	f.rcvEnd.Store(h.SYN.Seq + 1)
-	if ip, err := segment.ParseIP(first); err == nil {
-		if header, err := segment.TCPHeader(&ip); err == nil {
-			f.heard(&ip, header)
-		}
-	}
+	f.begin(first)
 	s.adopter.watch(f)
 	if old := s.flows.put(f); old != nil {
 		// In TIME-WAIT. Netstack would reopen it for a higher sequence number
@@ -186,22 +183,28 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 	}
 }
 
-// finishing are the packets with which netstack is to finish the handshake h: the
-// one that did so, and before it one without data where netstack, which wants a
-// segment to begin inside the window, would not take it. Linux takes one that
-// overlaps the window (tcp_check_req, tcp_in_window).
-func finishing(h *segment.Handshake, first []byte) [][]byte {
-	packets := [][]byte{bytes.Clone(first)}
-	ip, err := segment.ParseIP(packets[0])
+// begin notes what the packet says that finished the handshake, and keeps it for
+// netstack: behind one without data where netstack, which wants a segment to begin
+// inside the window, would not take it. Linux takes one that overlaps the window
+// (tcp_check_req, tcp_in_window).
+func (f *flow) begin(first []byte) {
+	first = bytes.Clone(first)
+	f.pending = [][]byte{first}
+	ip, err := segment.ParseIP(first)
 	if err != nil {
-		return packets
+		return
 	}
+	header, err := segment.TCPHeader(&ip)
+	if err != nil {
+		return
+	}
+	f.heard(&ip, header)
 	var ack segment.Segment
-	if segment.ParseTCP(&ip, &ack) != nil || ack.Seq == h.SYN.Seq+1 {
-		return packets
+	if binary.BigEndian.Uint32(header[offSeq:]) == f.irs+1 || segment.ParseTCP(&ip, &ack) != nil {
+		return
 	}
-	ack.Seq, ack.Flags, ack.Payload = h.SYN.Seq+1, segment.ACK, nil
-	return [][]byte{segment.AppendRequest(nil, &ack), packets[0]}
+	ack.Seq, ack.Flags, ack.Payload = f.irs+1, segment.ACK, nil
+	f.pending = [][]byte{segment.AppendRequest(nil, &ack), first}
 }
 
 // forget takes a connection that is not established out of netstack.
