@@ -68,10 +68,13 @@ func (r *runner) halfOpen(s Stack, n int) (each, all float64, err error) {
 
 // fill sends the SYNs of n clients until all are in the incomplete queue, and
 // returns what the site uses then. What is lost on the way is sent again, as by
-// clients that are there.
+// clients that are there: more slowly where most of it was lost, as on a machine
+// that is busy otherwise, and for as long as that brings any more of them in.
 func (r *runner) fill(p *place, n int) (u Usage, err error) {
-	const rate, tries = 50_000, 20
-	for range tries {
+	const slowest, tries = 2000, 5
+	rate, held, vain := 50_000, 0, 0
+	began := time.Now()
+	for vain < tries && time.Since(began) < 70*time.Second { // after 75 s the first entries give up
 		if _, err := p.client.Flood(r.ctx, netns.Flood{To: floodTo, Rate: rate, Count: n}); err != nil {
 			return u, err
 		}
@@ -81,11 +84,20 @@ func (r *runner) fill(p *place, n int) (u Usage, err error) {
 		if u, err = p.worker.usage(); err != nil {
 			return u, err
 		}
-		if u.HalfOpen >= n || p.stack == GVisor { // which does not tell
+		switch gained, lacked := u.HalfOpen-held, n-held; {
+		case u.HalfOpen >= n, p.stack == GVisor: // which does not tell
 			return u, nil
+		case gained <= 0:
+			vain++
+		default:
+			vain = 0
+			if gained < lacked/2 {
+				rate = max(rate/2, slowest)
+			}
 		}
+		held = u.HalfOpen
 	}
-	return u, fmt.Errorf("%s holds %d half-open connections of %d after %d tries", p.stack, u.HalfOpen, n, tries)
+	return u, fmt.Errorf("%s holds %d half-open connections of %d; no more came in by the last %d floods of their SYNs, in %v", p.stack, u.HalfOpen, n, vain, time.Since(began).Round(time.Second))
 }
 
 // queued lets a site hold n connections that wait for accept.
