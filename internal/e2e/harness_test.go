@@ -57,7 +57,7 @@ func up(t *testing.T, change func(*endpoint.Config)) *lab {
 	}
 	l := &lab{T: t, ns: ns}
 	var cancel context.CancelFunc
-	l.ctx, cancel = context.WithTimeout(context.Background(), 10*time.Minute)
+	l.ctx, cancel = context.WithTimeout(context.Background(), 10*time.Minute+*soakFor)
 	err = ns.Do(func() error {
 		cfg := endpoint.Defaults()
 		if change != nil {
