@@ -264,36 +264,48 @@ func (p *peer) finish(conn net.Conn) {
 }
 
 // RFC 9293 section 3.10.7.4 and RFC 6191: in TIME-WAIT, a SYN beyond the last
-// number or with a newer timestamp opens a new connection; an older one does
-// not.
+// number or with a newer timestamp opens a new connection; an older one is
+// acknowledged, and the RST that its client sends to that ends TIME-WAIT.
 func TestTimeWaitReuse(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		seq   func(last uint32) uint32
-		tsval func(last uint32) uint32
+		tsval func(last uint32) uint32 // nil: no timestamps
 		opens bool
 	}{
 		{"higher number", func(n uint32) uint32 { return n + 100 }, func(n uint32) uint32 { return n }, true},
 		{"newer timestamp", func(n uint32) uint32 { return n - 50000 }, func(n uint32) uint32 { return n + 5 }, true},
 		{"older timestamp", func(n uint32) uint32 { return n + 100 }, func(n uint32) uint32 { return n - 500 }, false},
+		{"lower number", func(n uint32) uint32 { return n - 50000 }, nil, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t)
-			p := b.peer(4000, 100000, allOptions)
+			options := allOptions
+			options.HasTimestamps = test.tsval != nil
+			p := b.peer(4000, 100000, options)
 			p.connect()
 			p.send(segment.ACK, "")
 			p.finish(b.accept())
-			again := b.peer(4000, test.seq(p.seq), allOptions)
-			again.tsval = test.tsval(p.tsval)
+			again := b.peer(4000, test.seq(p.seq), options)
+			if test.tsval != nil {
+				again.tsval = test.tsval(p.tsval)
+			}
 			again.send(segment.SYN, "")
 			if !test.opens {
-				// What comes later is answered; the SYN was not.
-				next := b.peer(4001, 1, allOptions)
-				next.connect()
-				if n := b.stack.Counters()[stack.TimeWaitReuses]; n != 0 {
-					t.Errorf("an old SYN opened a connection")
+				ack := again.receive(segment.ACK)
+				if ack.Seq != p.ack || ack.Ack != p.seq || ack.Flags.Any(segment.SYN|segment.RST) {
+					t.Errorf("an old SYN is answered with %v, want an ACK of %d from %d", &ack, p.seq, p.ack)
 				}
-				return
+				again.send(segment.SYN, "") // within 500 ms
+				again.seq = ack.Ack
+				again.send(segment.RST, "")
+				b.eventually("the RST ends TIME-WAIT", func() bool { return b.stack.Connections() == 0 })
+				counters := b.stack.Counters()
+				if counters[stack.TimeWaitReuses] != 0 || counters[stack.ACKsSkippedTimeWait] != 1 || counters[stack.OutRsts] != 0 {
+					t.Errorf("reopened by an old SYN, or its second one answered: %v", counters.Map())
+				}
+				again.seq = test.seq(p.seq)
+				again.send(segment.SYN, "")
 			}
 			synACK := again.receive(segment.SYN | segment.ACK)
 			again.ack = synACK.Seq + 1

@@ -31,6 +31,7 @@ const (
 	AdoptionsFailed                     // of those, not taken in time
 	AdoptionOverflows                   // segments dropped while their connection was being adopted
 	TimeWaitReuses                      // SYNs that reopened a connection in TIME-WAIT
+	ACKsSkippedTimeWait                 // ACKs of old SYNs in TIME-WAIT that the rate limit held back
 	SYNACKsHeld                         // SYN-ACKs of netstack's that were not sent, as the listener had sent its own
 	UnaskedSYNACKs                      // SYN-ACKs of netstack's that no adoption asked for, not sent: a bug
 	UnaskedSegments                     // other segments from an open port for no known connection, not sent
@@ -50,7 +51,7 @@ const (
 var counterNames = [NumCounters]string{
 	"PacketsIn", "PacketsOut", "PacketsIn6", "PacketsOut6", "InSegs", "OutSegs", "OutRsts",
 	"InHdrErrors", "InOffloadErrors", "InTCPErrors", "InCsumErrors", "UDPCsumErrors", "TCPFragments", "NotOurs", "InvalidSources", "OutErrors",
-	"Adoptions", "AdoptionsFailed", "AdoptionOverflows", "TimeWaitReuses",
+	"Adoptions", "AdoptionsFailed", "AdoptionOverflows", "TimeWaitReuses", "ACKsSkippedTimeWait",
 	"SYNACKsHeld", "UnaskedSYNACKs", "UnaskedSegments", "OrphanedTranslations",
 	"EstabResets", "RetransSegs", "Timeouts", "FastRetrans", "SackRecoveries", "NetstackErrors", "NetstackCsumErrors",
 }

@@ -59,6 +59,7 @@ type flow struct {
 	finSent  atomic.Bool
 	endpoint atomic.Pointer[tcp.Endpoint]
 	ending
+	oldSYN time.Time // when one was last acknowledged in TIME-WAIT; of the goroutine that reads the device
 
 	mu       sync.Mutex  // guards the following
 	t        translation // constant once the state has left adopting
@@ -81,6 +82,10 @@ func (f *flow) endpointState() tcp.EndpointState {
 // inbound takes a segment of the client's.
 func (f *flow) inbound(ip *segment.IP, header []byte, sum sum) {
 	f.heard(ip, header)
+	if f.reset.Load() && f.endpointState() == tcp.StateTimeWait {
+		f.forget()
+		return
+	}
 	if flowState(f.state.Load()) != open && f.hold(ip, sum) {
 		return
 	}
@@ -148,6 +153,9 @@ func (f *flow) outbound(ip *segment.IP, header []byte, sum sum) bool {
 			return false // of an adoption that was given up
 		}
 	}
+	if f.reset.Load() && f.endpointState() == tcp.StateTimeWait {
+		return false // see forget
+	}
 	if segment.Flags(header[offFlags]).Has(segment.ACK) {
 		f.rcvNxt.Store(binary.BigEndian.Uint32(header[offAck:]))
 	}
@@ -186,26 +194,6 @@ func (f *flow) deliverPending() {
 			f.s.link.deliver(packet)
 		}
 	}
-}
-
-// reopens reports whether a SYN may open a new connection while this one is in
-// TIME-WAIT: its sequence number is beyond the last one, or its timestamp newer
-// (RFC 9293 section 3.10.7.4, RFC 6191; tcp_timewait_state_process).
-func (f *flow) reopens(ip *segment.IP) bool {
-	var syn segment.Segment
-	if err := segment.ParseTCP(ip, &syn); err != nil {
-		return false
-	}
-	if f.t.timestamps && syn.Options.HasTimestamps {
-		recent := f.tsRecent.Load()
-		if segment.Before(syn.Options.TSVal, recent) {
-			return false
-		}
-		if segment.After(syn.Options.TSVal, recent) {
-			return true
-		}
-	}
-	return segment.After(syn.Seq, f.rcvEnd.Load()-1)
 }
 
 // settle ends the time in which the adoption can fail, and returns who is to be

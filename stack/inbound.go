@@ -138,7 +138,8 @@ func (s *Stack) inboundSYN(f *flow, port *Port, ip *segment.IP, sum sum) {
 		s.link.deliver(ip.Packet) // netstack answers with a challenge ACK (RFC 5961)
 		return
 	case port == nil || !f.shadowed.Load() && !f.reopens(ip):
-		return // an old SYN, to which TIME-WAIT has nothing to say
+		f.refuse()
+		return
 	case !f.shadowed.Swap(true):
 		s.counters.add(TimeWaitReuses)
 		var seg segment.Segment

@@ -29,7 +29,8 @@ func (t *Transcript) Text() []string {
 var comparedCounters = []string{
 	"PassiveOpens", "AttemptFails", "OutRsts", "EmbryonicRsts", "ListenOverflows", "ListenDrops",
 	"TCPReqQFullDrop", "TCPReqQFullDoCookies", "SyncookiesSent", "SyncookiesRecv", "SyncookiesFailed",
-	"TCPTimeouts", "TCPSynRetrans", "TCPDeferAcceptDrop", "TCPACKSkippedSynRecv", "TCPChallengeACK",
+	"TCPTimeouts", "TCPSynRetrans", "TCPDeferAcceptDrop", "TCPACKSkippedSynRecv",
+	"TCPACKSkippedTimeWait", "TCPChallengeACK",
 	"PAWSEstab", "InSegs", "OutSegs", "RetransSegs", "EstabResets", "InErrs", "InCsumErrors",
 }
 

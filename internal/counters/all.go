@@ -73,6 +73,8 @@ var All = []Counter{
 		of(handshake.TCPSynRetrans)},
 	{"TcpExtTCPACKSkippedSynRecv", "tcpext_ack_skipped_syn_recv", "ACKs to out-of-window segments in SYN-RECV that the rate limit held back.", false,
 		of(handshake.TCPACKSkippedSynRecv)},
+	{"TcpExtTCPACKSkippedTimeWait", "tcpext_ack_skipped_time_wait", "ACKs of old SYNs in TIME-WAIT that the rate limit held back.", false,
+		link(stack.ACKsSkippedTimeWait)},
 
 	{"TcpLabSYNsReceived", "syns_received", "SYNs that reached a listening socket and belonged to no entry.", false,
 		of(handshake.SYNsReceived)},

@@ -1,0 +1,67 @@
+package stack
+
+import (
+	"time"
+
+	"tcplab/listener/segment"
+)
+
+// reopens reports whether a SYN may open a new connection while this one is in
+// TIME-WAIT: its sequence number is beyond the last one, or its timestamp newer
+// (RFC 9293 section 3.10.7.4, RFC 6191; tcp_timewait_state_process).
+func (f *flow) reopens(ip *segment.IP) bool {
+	var syn segment.Segment
+	if err := segment.ParseTCP(ip, &syn); err != nil {
+		return false
+	}
+	if f.t.timestamps && syn.Options.HasTimestamps {
+		recent := f.tsRecent.Load()
+		if segment.Before(syn.Options.TSVal, recent) {
+			return false
+		}
+		if segment.After(syn.Options.TSVal, recent) {
+			return true
+		}
+	}
+	return segment.After(syn.Seq, f.rcvEnd.Load()-1)
+}
+
+// oowInterval is how often a segment outside the window is answered at most
+// (net.ipv4.tcp_invalid_ratelimit).
+const oowInterval = 500 * time.Millisecond
+
+// refuse answers a SYN that opens no new connection while this one is in
+// TIME-WAIT: with an ACK, to which a client that knows nothing of the old
+// connection sends a RST, and then its SYN again (RFC 9293 section 3.10.7.4;
+// tcp_timewait_state_process, tcp_timewait_check_oow_rate_limit). Netstack says
+// nothing to such a SYN, so it is given a segment left of its window instead,
+// which it acknowledges.
+func (f *flow) refuse() {
+	now := time.Now()
+	if !f.oldSYN.IsZero() && now.Sub(f.oldSYN) < oowInterval {
+		f.s.counters.add(ACKsSkippedTimeWait)
+		return
+	}
+	f.oldSYN = now
+	left := segment.AppendRequest(nil, &segment.Segment{
+		Tuple: f.tuple, Seq: f.rcvEnd.Load() - 1, Ack: f.sndNxt.Load(), Flags: segment.ACK,
+	})
+	ip, err := segment.ParseIP(left)
+	if err != nil {
+		return
+	}
+	header, err := segment.TCPHeader(&ip)
+	if err != nil {
+		return
+	}
+	f.inbound(&ip, header, sumComplete)
+}
+
+// forget ends TIME-WAIT, as the client has sent an exact RST (RFC 9293 section
+// 3.10.7.4; tcp_timewait_state_process without net.ipv4.tcp_rfc1337). Netstack
+// takes no RST there. The one that it sends, being aborted, does not leave.
+func (f *flow) forget() {
+	if ep := f.endpoint.Load(); ep != nil {
+		ep.Abort()
+	}
+}
