@@ -35,7 +35,7 @@ var ErrRouted = errors.New("the address is in use")
 
 // What to do, by cause.
 const (
-	hintRoot = "run tcplab with sudo, or give it CAP_NET_ADMIN"
+	hintRoot = "run tcplab with sudo, or give it CAP_NET_ADMIN; tcplab exec and tcplab shell need neither"
 	hintTUN  = "load the driver with 'modprobe tun', or make the device with 'mkdir -p /dev/net && mknod /dev/net/tun c 10 200'"
 	hintName = "end the tcplab that has it with 'tcplab down', or choose another name with --dev"
 	hintAddr = "choose another subnet with --host and --addr"

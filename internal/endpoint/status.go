@@ -39,6 +39,8 @@ type Status struct {
 	Interface *tun.Stats        `json:"interface,omitempty"`
 	// Changed is what somebody has changed of the interface, and how to undo it.
 	Changed []string `json:"changed,omitempty"`
+	// Ended is what was to be written to files and ended with an error, and which.
+	Ended []string `json:"ended,omitempty"`
 }
 
 // LinkStatus is a subnet between the host and the endpoint.

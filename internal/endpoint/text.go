@@ -3,6 +3,7 @@ package endpoint
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -22,8 +23,8 @@ func (s *Status) Text(now time.Time) string {
 	if s.Interface != nil && s.Interface.TxDropped > 0 {
 		fmt.Fprintf(&b, "%d packets of the host's were lost before they could be read (tx_dropped of %s)\n", s.Interface.TxDropped, s.Dev)
 	}
-	for _, change := range s.Changed {
-		fmt.Fprintf(&b, "%s\n", change)
+	for _, note := range slices.Concat(s.Changed, s.Ended) {
+		fmt.Fprintln(&b, note)
 	}
 	return b.String()
 }

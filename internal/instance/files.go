@@ -149,6 +149,17 @@ func (f *files) note(err error, text string) {
 	}
 }
 
+// faults are what went wrong so far.
+func (f *files) faults() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var texts []string
+	for _, err := range f.errs {
+		texts = append(texts, err.Error())
+	}
+	return texts
+}
+
 // end waits until everything is written, the endpoint being closed, and closes
 // the files. A FIFO whose reader has stopped does not keep it waiting for long.
 // It returns what went wrong, which has been told already.

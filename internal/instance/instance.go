@@ -139,7 +139,7 @@ func (r *run) begin(end context.CancelCauseFunc) (shown <-chan struct{}, err err
 		close(done)
 		return done, err
 	}
-	r.server.Serve(r.endpoint)
+	r.server.Serve(controlled{r.endpoint, &r.files})
 	r.metrics.serve(r.endpoint, r.config.Version)
 	r.page.serve(r.endpoint)
 	err = r.out.banner(r.endpoint.Status(0), r.metrics.where(), r.page.url())
@@ -160,6 +160,19 @@ func (r *run) begin(end context.CancelCauseFunc) (shown <-chan struct{}, err err
 		}
 	}()
 	return done, nil
+}
+
+// controlled is the endpoint for commands, which hear of the files, too.
+type controlled struct {
+	*endpoint.Endpoint
+	files *files
+}
+
+// Status is the endpoint's, with what went wrong with the files.
+func (c controlled) Status(limit int) endpoint.Status {
+	status := c.Endpoint.Status(limit)
+	status.Ended = c.files.faults()
+	return status
 }
 
 // confine gives up privileges, if it is to. The files are open and the sockets
