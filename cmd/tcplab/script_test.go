@@ -150,7 +150,7 @@ func flood(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // patience is how long await tries.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // await runs a program again and again until it succeeds, or with ! until it
 // fails: await PROGRAM ARGS.
