@@ -131,7 +131,11 @@ func converse(n int64) (err error) {
 			return unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 		},
 	} {
-		if err := step(); err != nil {
+		err := step()
+		for errors.Is(err, unix.EINTR) { // the runtime's signals: sockets with a timeout are not restarted (signal(7))
+			err = step()
+		}
+		if err != nil {
 			return err
 		}
 	}
