@@ -82,8 +82,8 @@ func (f *flow) endpointState() tcp.EndpointState {
 // inbound takes a segment of the client's.
 func (f *flow) inbound(ip *segment.IP, header []byte, sum sum) {
 	f.heard(ip, header)
-	if f.reset.Load() && f.endpointState() == tcp.StateTimeWait {
-		f.forget()
+	if f.assassinated() {
+		f.endTimeWait()
 		return
 	}
 	if flowState(f.state.Load()) != open && f.hold(ip, sum) {
@@ -153,8 +153,8 @@ func (f *flow) outbound(ip *segment.IP, header []byte, sum sum) bool {
 			return false // of an adoption that was given up
 		}
 	}
-	if f.reset.Load() && f.endpointState() == tcp.StateTimeWait {
-		return false // see forget
+	if f.assassinated() {
+		return false // see endTimeWait
 	}
 	if segment.Flags(header[offFlags]).Has(segment.ACK) {
 		f.rcvNxt.Store(binary.BigEndian.Uint32(header[offAck:]))

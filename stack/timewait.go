@@ -3,6 +3,8 @@ package stack
 import (
 	"time"
 
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+
 	"tcplab/listener/segment"
 )
 
@@ -43,24 +45,21 @@ func (f *flow) refuse() {
 		return
 	}
 	f.oldSYN = now
-	left := segment.AppendRequest(nil, &segment.Segment{
-		Tuple: f.tuple, Seq: f.rcvEnd.Load() - 1, Ack: f.sndNxt.Load(), Flags: segment.ACK,
-	})
-	ip, err := segment.ParseIP(left)
-	if err != nil {
-		return
-	}
-	header, err := segment.TCPHeader(&ip)
-	if err != nil {
-		return
-	}
-	f.inbound(&ip, header, sumComplete)
+	f.s.link.deliver(segment.AppendRequest(nil, &segment.Segment{
+		Tuple: f.tuple, Seq: f.rcvEnd.Load() - 1, Ack: f.sndNxt.Load() - f.t.seq, Flags: segment.ACK,
+	}))
 }
 
-// forget ends TIME-WAIT, as the client has sent an exact RST (RFC 9293 section
-// 3.10.7.4; tcp_timewait_state_process without net.ipv4.tcp_rfc1337). Netstack
-// takes no RST there. The one that it sends, being aborted, does not leave.
-func (f *flow) forget() {
+// assassinated reports whether the client has sent an exact RST in TIME-WAIT,
+// which ends it (RFC 9293 section 3.10.7.4; tcp_timewait_state_process without
+// net.ipv4.tcp_rfc1337).
+func (f *flow) assassinated() bool {
+	return f.reset.Load() && f.endpointState() == tcp.StateTimeWait
+}
+
+// endTimeWait ends TIME-WAIT in netstack, which takes no RST there. The one that
+// it sends, being aborted, does not leave.
+func (f *flow) endTimeWait() {
 	if ep := f.endpoint.Load(); ep != nil {
 		ep.Abort()
 	}

@@ -13,8 +13,9 @@ import (
 // untilSignal is a context that ends with the first signal that asks the process
 // to end: Ctrl-C, SIGTERM, or that of a closing terminal. The second one ends
 // the process at once, unless it comes with the first, as those of timeout(1) do,
-// which signals its child and then the group that it is in. A SIGHUP that nohup(1) has turned off stays so. Writing
-// to a pipe that nobody reads is an error from then on, not the end.
+// which signals its child and then the group that it is in. A SIGHUP that nohup(1)
+// has turned off stays so. Writing to a pipe that nobody reads is an error from
+// then on, not the end.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	signals := []os.Signal{unix.SIGINT, unix.SIGTERM}
 	if !signal.Ignored(unix.SIGHUP) {
