@@ -9,6 +9,8 @@ import (
 	"github.com/songgao/water"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"tcplab/internal/rtnetlink"
 )
 
 // Device is a TUN interface that this process made. It is safe for concurrent
@@ -23,8 +25,9 @@ type Device struct {
 	ifce    *water.Interface
 	offload bool  // each packet has an offload header in front
 	refused error // why there is no offload though it was wanted
-	// links speaks netlink in the network namespace of the interface.
-	links *netlink.Handle
+	// kernel answers questions about the network namespace in which the interface
+	// was made.
+	kernel *rtnetlink.Conn
 
 	// writing is held for reading by each Write, for writing by Close: fd is
 	// valid meanwhile.
@@ -38,44 +41,49 @@ type Device struct {
 
 // Create makes the interface in the network namespace of the calling thread,
 // gives it addresses, MTU and queue length, and brings it up. On an error
-// everything is undone.
+// everything is undone. The device opens no socket after Create.
 func Create(cfg Config) (*Device, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
+	fail := func(op string, err error) (*Device, error) {
+		return nil, &Error{Op: op + " interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
+	}
 	links, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
-		return nil, &Error{Op: "creating interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
+		return fail("creating", err)
 	}
+	defer links.Close()
 	// Attaching to a persistent interface of somebody else's would work, and be
 	// wrong.
 	if err := nameFree(links, cfg.Name); err != nil {
-		links.Close()
-		return nil, &Error{Op: "creating interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
+		return fail("creating", err)
 	}
 	if err := addressesFree(links, cfg.Host); err != nil {
-		links.Close()
-		return nil, &Error{Op: "giving an address to interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
+		return fail("giving an address to", err)
 	}
-	d := &Device{name: cfg.Name, mtu: cfg.MTU, host: cfg.Host, links: links}
-	if err := d.open(cfg.Offload); err != nil {
-		links.Close()
-		return nil, &Error{Op: "creating interface", Name: cfg.Name, Err: err, Hint: hintFor(err)}
+	kernel, err := rtnetlink.Open()
+	if err != nil {
+		return fail("creating", err)
 	}
-	if err := d.configure(cfg); err != nil {
+	d := &Device{name: cfg.Name, mtu: cfg.MTU, host: cfg.Host, kernel: kernel}
+	if err := d.open(links, cfg.Offload); err != nil {
+		return fail("creating", errors.Join(err, kernel.Close()))
+	}
+	if err := d.configure(links, cfg); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
 // open makes the interface, with offload if that is wanted and the kernel agrees.
-func (d *Device) open(wanted bool) (err error) {
-	if err := clearLeftovers(d.links); err != nil {
+func (d *Device) open(links *netlink.Handle, wanted bool) (err error) {
+	if err := clearLeftovers(links); err != nil {
 		return err
 	}
 	if wanted {
-		d.ifce, d.refused = openOffload(d.links)
+		d.ifce, d.refused = openOffload(links)
 		d.offload = d.refused == nil
 	}
 	if !d.offload {
@@ -132,8 +140,7 @@ func (d *Device) Close() error {
 		if errors.Is(err, os.ErrClosed) {
 			err = nil
 		}
-		d.err = errors.Join(err, d.awaitGone())
-		d.links.Close()
+		d.err = errors.Join(err, d.awaitGone(), d.kernel.Close())
 	})
 	return d.err
 }

@@ -3,6 +3,7 @@ package tun
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -20,6 +21,13 @@ import (
 func TestMain(m *testing.M) {
 	if name := os.Getenv(stepVariable); name != "" {
 		childAtStep(name)
+		return
+	}
+	if os.Getenv(noSockets) != "" {
+		if err := childWithoutSockets(); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
 		return
 	}
 	goleak.VerifyTestMain(m)

@@ -14,25 +14,25 @@ import (
 )
 
 // configure gives a new interface what cfg says and brings it up.
-func (d *Device) configure(cfg Config) error {
+func (d *Device) configure(links *netlink.Handle, cfg Config) error {
 	fail := func(op string, err error) error {
 		return &Error{Op: op, Name: d.name, Err: err, Hint: hintFor(err)}
 	}
-	link, err := d.links.LinkByName(d.ifce.Name())
+	link, err := links.LinkByName(d.ifce.Name())
 	if err != nil {
 		return fail("finding interface", err)
 	}
 	d.index = link.Attrs().Index
 	if d.offload {
-		if err := d.links.LinkSetName(link, d.name); err != nil {
+		if err := links.LinkSetName(link, d.name); err != nil {
 			return fail("naming interface", err)
 		}
 		step("named")
 	}
-	if err := d.links.LinkSetMTU(link, cfg.MTU); err != nil {
+	if err := links.LinkSetMTU(link, cfg.MTU); err != nil {
 		return fail(fmt.Sprintf("setting MTU %d of interface", cfg.MTU), err)
 	}
-	if err := d.links.LinkSetTxQLen(link, cfg.QueueLen); err != nil {
+	if err := links.LinkSetTxQLen(link, cfg.QueueLen); err != nil {
 		return fail(fmt.Sprintf("setting queue length %d of interface", cfg.QueueLen), err)
 	}
 	switchIPv6(d.name, cfg.Host)
@@ -41,11 +41,11 @@ func (d *Device) configure(cfg Config) error {
 		if host.Addr().Is6() {
 			addr.Flags = unix.IFA_F_NODAD // nobody else is on this link
 		}
-		if err := d.links.AddrAdd(link, addr); err != nil {
+		if err := links.AddrAdd(link, addr); err != nil {
 			return fail(fmt.Sprintf("giving address %v to interface", host), err)
 		}
 	}
-	if err := d.links.LinkSetUp(link); err != nil {
+	if err := links.LinkSetUp(link); err != nil {
 		return fail("bringing up interface", err)
 	}
 	step("up")
@@ -75,10 +75,9 @@ func (d *Device) awaitGone() error {
 		return nil
 	}
 	for deadline := time.Now().Add(goneTimeout); ; time.Sleep(time.Millisecond) {
-		_, err := d.links.LinkByIndex(d.index)
-		var gone netlink.LinkNotFoundError
+		_, err := d.kernel.LinkByIndex(d.index)
 		switch {
-		case errors.As(err, &gone):
+		case errors.Is(err, unix.ENODEV):
 			return nil
 		case time.Now().After(deadline):
 			return &Error{Op: "removing interface", Name: d.name, Err: errors.Join(errors.New("it is still there"), err),

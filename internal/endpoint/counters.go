@@ -6,6 +6,7 @@ import (
 
 	"tcplab/internal/counters"
 	"tcplab/listener"
+	"tcplab/tun"
 )
 
 // Counters are the values of all counters of an endpoint under the names of
@@ -27,8 +28,10 @@ func (e *Endpoint) Counters() Counters {
 // Source is what package counters makes its values of.
 func (e *Endpoint) Source() counters.Source {
 	s := counters.Source{Listeners: e.totals(), Link: e.stack.Counters(), States: e.stack.States()}
-	if stats, ok := e.interfaceStats(); ok {
-		s.TxDropped = stats.TxDropped
+	if dev, ok := e.device.(interface{ Stats() (tun.Stats, error) }); ok {
+		if stats, err := dev.Stats(); err == nil { // else it was removed, perhaps
+			s.TxDropped = stats.TxDropped
+		}
 	}
 	return s
 }

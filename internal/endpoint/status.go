@@ -100,11 +100,10 @@ func (e *Endpoint) Status(limit int) Status {
 		Connections: e.stack.Connections(),
 		Link:        link.Map(),
 	}
-	if stats, ok := e.interfaceStats(); ok {
-		s.Interface = &stats
-	}
-	if dev, ok := e.device.(interface{ Changes() ([]string, error) }); ok {
-		s.Changed, _ = dev.Changes() // it was removed, perhaps
+	if dev, ok := e.device.(interface{ State() (tun.State, error) }); ok {
+		if state, err := dev.State(); err == nil { // else it was removed, perhaps
+			s.Interface, s.Changed = &state.Stats, state.Changes
+		}
 	}
 	s.Offload, s.NoOffload = e.offload()
 	for _, l := range e.config.Links {
@@ -126,16 +125,6 @@ func (e *Endpoint) offload() (on bool, refused string) {
 		refused = dev.Refused().Error()
 	}
 	return on, refused
-}
-
-// interfaceStats are the interface's counters; false if it has none.
-func (e *Endpoint) interfaceStats() (tun.Stats, bool) {
-	dev, ok := e.device.(interface{ Stats() (tun.Stats, error) })
-	if !ok {
-		return tun.Stats{}, false
-	}
-	stats, err := dev.Stats()
-	return stats, err == nil // it was removed, perhaps
 }
 
 // Totals are the counters of all listeners together, by name. They can be asked
