@@ -45,11 +45,11 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 	link := addLinkFlags(c, &config)
 	var metrics netip.AddrPort
 	c.Flags().Var(value[netip.AddrPort]{&metrics, webguard.Parse, "address"}, "metrics",
-		"serve metrics for Prometheus there; :9100 is loopback, any other address needs a token, which is printed")
+		"serve metrics for Prometheus there; :9100 is loopback, open to every user; any other address needs a token, which is printed")
 	c.Flags().Lookup("metrics").DefValue = ""
 	var page netip.AddrPort
 	c.Flags().Var(value[netip.AddrPort]{&page, webguard.Parse, "address"}, "ui",
-		"serve a live page there; :8080 is loopback, any other address needs a token, which is printed")
+		"serve a live page there; :8080 is loopback; the address to open is printed, with a token that every request needs")
 	c.Flags().Lookup("ui").DefValue = ""
 	files := instance.Files{Snaplen: capture.Snaplen, Rotation: capture.Rotation{Keep: 4}}
 	addFileFlags(c, &files)

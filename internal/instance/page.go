@@ -2,7 +2,6 @@ package instance
 
 import (
 	"net/netip"
-	"net/url"
 
 	"tcplab/internal/ui"
 	"tcplab/internal/webguard"
@@ -20,7 +19,7 @@ func openPage(addr netip.AddrPort) (*page, error) {
 	if !addr.IsValid() {
 		return nil, nil
 	}
-	guard, err := webguard.Listen("--ui", addr)
+	guard, err := webguard.ListenPage("--ui", addr)
 	if err != nil {
 		return nil, err
 	}
@@ -35,16 +34,12 @@ func (p *page) serve(instance ui.Instance) {
 	}
 }
 
-// url is what to open in a browser, with the token where it takes one; "" if
-// there is no page.
+// url is what to open in a browser, with the token; "" if there is no page.
 func (p *page) url() string {
-	switch {
-	case p == nil:
+	if p == nil {
 		return ""
-	case p.guard.Token() == "":
-		return p.guard.URL("/")
 	}
-	return p.guard.URL("/?token=" + url.QueryEscape(p.guard.Token()))
+	return p.guard.LoginURL()
 }
 
 // close says goodbye to browsers and gives the address back.

@@ -11,6 +11,9 @@
 //
 // # The API
 //
+// Package webguard asks for the token of a program, or for the cookie and the
+// key of the page.
+//
 //	GET  /                     the page; its files are embedded, and fetch nothing from elsewhere
 //	GET  /api/live             server-sent events: "hello" (type Hello) first, then "frame"
 //	                           (type Frame) five times a second; "lost" (type Lost) before a frame

@@ -10,7 +10,6 @@ import (
 
 // Hello is the first message to a page: all that it needs to begin.
 type Hello struct {
-	Assets   string          `json:"assets"` // of the page's files; a page with another one loads itself again
 	PID      int             `json:"pid"`
 	Started  time.Time       `json:"started"`
 	Dev      string          `json:"dev"`

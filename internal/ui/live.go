@@ -94,7 +94,7 @@ func (s *Server) helloLocked(now time.Time) Hello {
 	status := s.instance.Status(entriesShown)
 	sample, _ := newSample(now, &status, s.before)
 	h := Hello{
-		Assets: assetsVersion, PID: status.PID, Started: status.Started, Dev: status.Dev, MTU: status.MTU, App: status.App,
+		PID: status.PID, Started: status.Started, Dev: status.Dev, MTU: status.MTU, App: status.App,
 		Samples: s.samples, Recent: records(s.recent), Frame: s.frameLocked(now, &status, sample),
 	}
 	h.Frame.Connections = s.history.summaries(true)

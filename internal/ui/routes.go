@@ -18,8 +18,8 @@ import (
 //go:embed web
 var embedded embed.FS
 
-// web are the page's files, and assetsVersion tells one set of them from
-// another.
+// web are the page's files. assetsVersion is their ETag: it tells one set of
+// files from another.
 var web, assetsVersion = readAssets()
 
 func readAssets() (fs.FS, string) {

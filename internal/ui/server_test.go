@@ -20,9 +20,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve serves the page of an endpoint on a device in memory at addr, behind the
+// serve serves the page of an endpoint on a device in memory, behind the
 // guard that "tcplab up" puts before it.
-func serve(t *testing.T, addr string) (*webguard.Guard, *Server) {
+func serve(t *testing.T) (*webguard.Guard, *Server) {
 	t.Helper()
 	cfg := endpoint.Defaults()
 	cfg.Device, cfg.Links = tuntest.New(1500), cfg.Links[:1]
@@ -30,7 +30,7 @@ func serve(t *testing.T, addr string) (*webguard.Guard, *Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := webguard.Listen("--ui", netip.MustParseAddrPort(addr))
+	guard, err := webguard.ListenPage("--ui", netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,14 +55,15 @@ type response struct {
 	header http.Header
 }
 
-// ask sends a request that change has altered, and returns the answer with its
-// body.
-func ask(t *testing.T, method, url, body string, change func(*http.Request)) (response, string) {
+// ask sends a request with the token, which change has altered, and returns the
+// answer with its body.
+func ask(t *testing.T, guard *webguard.Guard, method, path, body string, change func(*http.Request)) (response, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), method, guard.URL(path), strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Header.Set("Authorization", "Bearer "+guard.Token())
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -82,9 +83,9 @@ func ask(t *testing.T, method, url, body string, change func(*http.Request)) (re
 }
 
 func TestSecurityHeaders(t *testing.T) {
-	guard, _ := serve(t, "127.0.0.1:0")
+	guard, _ := serve(t)
 	for _, path := range []string{"/", "/js/main.js", "/css/base.css", "/api/connections/1", "/nothing"} {
-		answer, _ := ask(t, "GET", guard.URL(path), "", nil)
+		answer, _ := ask(t, guard, "GET", path, "", nil)
 		policy := answer.header.Get("Content-Security-Policy")
 		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"} {
 			if !strings.Contains(policy, want) || strings.Contains(policy, "unsafe") {
@@ -100,8 +101,8 @@ func TestSecurityHeaders(t *testing.T) {
 // The page has no script or style in its text, which the policy would forbid,
 // and names no other host.
 func TestPageNeedsNothingElse(t *testing.T) {
-	guard, _ := serve(t, "127.0.0.1:0")
-	_, page := ask(t, "GET", guard.URL("/"), "", nil)
+	guard, _ := serve(t)
+	_, page := ask(t, guard, "GET", "/", "", nil)
 	for _, never := range []string{"style=", "onclick", "<style", "//", "https:"} {
 		if strings.Contains(strings.ReplaceAll(page, "http://www.w3.org/2000/svg", ""), never) {
 			t.Errorf("the page has %q", never)
@@ -117,7 +118,7 @@ func TestPageNeedsNothingElse(t *testing.T) {
 // Nobody but a page of this origin changes anything, whatever name it has for
 // this address (DNS rebinding).
 func TestWhoMayChange(t *testing.T) {
-	guard, server := serve(t, "127.0.0.1:0")
+	guard, server := serve(t)
 	header := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
 	}
@@ -146,7 +147,7 @@ func TestWhoMayChange(t *testing.T) {
 			if err := server.instance.Set(map[string]string{"backlog": "8"}); err != nil {
 				t.Fatal(err)
 			}
-			answer, text := ask(t, "POST", guard.URL("/api/set"), `{"backlog": "3"}`, test.change)
+			answer, text := ask(t, guard, "POST", "/api/set", `{"backlog": "3"}`, test.change)
 			if answer.status != test.want {
 				t.Errorf("%d %s, want %d", answer.status, text, test.want)
 			}
@@ -155,29 +156,35 @@ func TestWhoMayChange(t *testing.T) {
 			}
 		})
 	}
-	if answer, _ := ask(t, "GET", guard.URL("/api/live"), "", header("Sec-Fetch-Site", "cross-site")); answer.status != 403 {
+	if answer, _ := ask(t, guard, "GET", "/api/live", "", header("Sec-Fetch-Site", "cross-site")); answer.status != 403 {
 		t.Errorf("a stream for another site: %d", answer.status)
 	}
-	if answer, _ := ask(t, "GET", guard.URL("/"), "", func(r *http.Request) { r.Host = "evil.example" }); answer.status != 403 {
+	if answer, _ := ask(t, guard, "GET", "/", "", func(r *http.Request) { r.Host = "evil.example" }); answer.status != 403 {
 		t.Errorf("the page under another name: %d", answer.status)
 	}
 }
 
-func TestTokenBeyondLoopback(t *testing.T) {
-	guard, _ := serve(t, "0.0.0.0:0")
-	for _, path := range []string{"/", "/api/live", "/api/capture.pcapng"} {
-		if answer, _ := ask(t, "GET", guard.URL(path), "", nil); answer.status != 401 {
-			t.Errorf("%s without the token: %d", path, answer.status)
+// Every user of the machine reaches loopback: without the token there is
+// nothing, not even the page's files, and nothing changes.
+func TestNothingWithoutTheToken(t *testing.T) {
+	guard, server := serve(t)
+	without := func(r *http.Request) { r.Header.Del("Authorization") }
+	for _, test := range []struct{ method, path, body string }{
+		{"GET", "/", ""}, {"GET", "/js/main.js", ""}, {"GET", "/icon.svg", ""}, {"GET", "/api/live", ""}, {"GET", "/api/capture.pcapng", ""},
+		{"GET", "/api/connections/1", ""}, {"POST", "/api/accept", `{"n": 1}`}, {"POST", "/api/set", `{"backlog": "0", "profile": "sum"}`},
+	} {
+		before := server.instance.Status(0).Listeners[0]
+		if answer, _ := ask(t, guard, test.method, test.path, test.body, without); answer.status != http.StatusUnauthorized {
+			t.Errorf("%s %s without the token: %d, want 401", test.method, test.path, answer.status)
 		}
-	}
-	bearer := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+guard.Token()) }
-	if answer, _ := ask(t, "GET", guard.URL("/"), "", bearer); answer.status != 200 {
-		t.Errorf("with the token: %d", answer.status)
+		if after := server.instance.Status(0).Listeners[0]; after.Backlog != before.Backlog || after.Profile != before.Profile {
+			t.Errorf("%s %s without the token has changed the backlog to %d, %s", test.method, test.path, after.Backlog, after.Profile)
+		}
 	}
 }
 
 func TestRefusalsSayWhatToDo(t *testing.T) {
-	guard, _ := serve(t, "127.0.0.1:0")
+	guard, _ := serve(t)
 	for _, test := range []struct{ method, path, body, want string }{
 		{"POST", "/api/set", `{"backlog": "x"}`, "backlog"},
 		{"POST", "/api/set", `{"colour": "red"}`, "unknown setting"},
@@ -190,7 +197,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		{"GET", "/api/frob", "", "unknown to this instance"},
 		{"POST", "/", `{}`, "only read"},
 	} {
-		answer, text := ask(t, test.method, guard.URL(test.path), test.body, nil)
+		answer, text := ask(t, guard, test.method, test.path, test.body, nil)
 		var refused struct{ Error string }
 		if err := json.Unmarshal([]byte(text), &refused); err != nil || answer.status < 400 || !strings.Contains(refused.Error, test.want) {
 			t.Errorf("%s %s: %d %s, want %q", test.method, test.path, answer.status, text, test.want)
@@ -205,12 +212,13 @@ type stream struct {
 	*bufio.Reader
 }
 
-func open(t *testing.T, url string) *stream {
+func open(t *testing.T, guard *webguard.Guard, path string) *stream {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, guard.URL(path), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Header.Set("Authorization", "Bearer "+guard.Token())
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -240,8 +248,8 @@ func (s *stream) next() (name, data string) {
 }
 
 func TestLiveSaysHelloThenFramesThenBye(t *testing.T) {
-	guard, server := serve(t, "127.0.0.1:0")
-	s := open(t, guard.URL("/api/live"))
+	guard, server := serve(t)
+	s := open(t, guard, "/api/live")
 	name, data := s.next()
 	var hello Hello
 	if err := json.Unmarshal([]byte(data), &hello); err != nil || name != "hello" || hello.Dev != "tcplab0" || len(hello.Profiles) < 10 || hello.Frame.Ports[0].Backlog == 0 {
@@ -281,7 +289,7 @@ func TestSlowPageLoses(t *testing.T) {
 }
 
 func TestTooManyPages(t *testing.T) {
-	guard, server := serve(t, "127.0.0.1:0")
+	guard, server := serve(t)
 	var clients []*client
 	for range maxClients {
 		c, err := server.join()
@@ -290,7 +298,7 @@ func TestTooManyPages(t *testing.T) {
 		}
 		clients = append(clients, c)
 	}
-	answer, text := ask(t, "GET", guard.URL("/api/live"), "", nil)
+	answer, text := ask(t, guard, "GET", "/api/live", "", nil)
 	if want := fmt.Sprintf("%d pages watch this instance already", maxClients); answer.status != http.StatusServiceUnavailable || !strings.Contains(text, want) {
 		t.Errorf("one more: %d %s, want %q", answer.status, text, want)
 	}

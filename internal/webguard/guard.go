@@ -10,18 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
+	"net/url"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// TokenVariable is the environment variable with a token that somebody has to
-// know beforehand.
-const TokenVariable = "TCPLAB_TOKEN"
-
-// minToken is the shortest token that is taken from TokenVariable.
-const minToken = 16
 
 // How long a client may take. A handler that streams sets deadlines of its own
 // (http.ResponseController).
@@ -34,36 +27,60 @@ const (
 
 // Guard is a listening socket with the policy of this package before it.
 type Guard struct {
-	listener net.Listener
-	addr     netip.AddrPort
-	token    string // "" on loopback
-	http     http.Server
-	served   chan struct{} // closed when http has ended; nil before Serve
+	listener  net.Listener
+	addr      netip.AddrPort
+	page      bool   // for browsers
+	token     secret // none for programs on loopback
+	cookie    secret // of a page, that browsers get for the token
+	key       secret // likewise
+	strangers *strangers
+	http      http.Server
+	served    chan struct{} // closed when http has ended; nil before Serve
 }
 
-// Listen opens the address of a flag, in the network namespace of the calling
-// thread. Clients wait until Serve; Close gives the address back. flag is for
-// the error: "--metrics".
+// Listen opens the address of a flag for programs, in the network namespace of
+// the calling thread. Clients wait until Serve; Close gives the address back.
+// flag is for the error: "--metrics".
 func Listen(flag string, addr netip.AddrPort) (*Guard, error) {
 	g := &Guard{}
 	if !addr.Addr().IsLoopback() {
-		token, err := makeToken()
-		if err != nil {
+		var err error
+		if g.token, err = makeToken(); err != nil {
 			return nil, fmt.Errorf("%s %v: %w", flag, addr, err)
 		}
-		g.token = token
 	}
+	if err := g.listen(flag, addr); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// ListenPage is Listen for a page in a browser.
+func ListenPage(flag string, addr netip.AddrPort) (*Guard, error) {
+	token, err := makeToken()
+	if err != nil {
+		return nil, fmt.Errorf("%s %v: %w", flag, addr, err)
+	}
+	g := &Guard{page: true, token: token, cookie: secret(rand.Text()), key: secret(rand.Text())}
+	if err := g.listen(flag, addr); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// listen opens the socket.
+func (g *Guard) listen(flag string, addr netip.AddrPort) error {
 	network := "tcp6"
 	if addr.Addr().Is4() {
 		network = "tcp4"
 	}
 	listener, err := new(net.ListenConfig).Listen(context.Background(), network, addr.String())
 	if err != nil {
-		return nil, fmt.Errorf("%s %v: %w%s", flag, addr, err, hint(err))
+		return fmt.Errorf("%s %v: %w%s", flag, addr, err, hint(err))
 	}
-	g.listener = listener
+	g.listener, g.strangers = listener, newStrangers()
 	g.addr = netip.AddrPortFrom(addr.Addr(), uint16(listener.Addr().(*net.TCPAddr).Port))
-	return g, nil
+	return nil
 }
 
 // hint says what to do about an error of listen.
@@ -79,28 +96,11 @@ func hint(err error) string {
 	return ""
 }
 
-// makeToken is the token that was given, or a new one.
-func makeToken() (string, error) {
-	token := os.Getenv(TokenVariable)
-	if token == "" {
-		return rand.Text(), nil
-	}
-	if len(token) < minToken {
-		return "", fmt.Errorf("the token in %s has %d characters: give at least %d, or none and have one made", TokenVariable, len(token), minToken)
-	}
-	for _, c := range []byte(token) {
-		if c <= ' ' || c >= 0x7f {
-			return "", fmt.Errorf("the token in %s has characters that a header cannot carry: use letters and digits", TokenVariable)
-		}
-	}
-	return token, nil
-}
-
 // Addr is where it listens.
 func (g *Guard) Addr() netip.AddrPort { return g.addr }
 
 // Token is what requests need, "" if they need none.
-func (g *Guard) Token() string { return g.token }
+func (g *Guard) Token() string { return string(g.token) }
 
 // URL is where a client on this machine finds path, "/metrics".
 func (g *Guard) URL(path string) string {
@@ -115,11 +115,16 @@ func (g *Guard) URL(path string) string {
 	return "http://" + addr.String() + path
 }
 
+// LoginURL is what to open in a browser on this machine, with the token.
+func (g *Guard) LoginURL() string { return g.URL("/?token=" + url.QueryEscape(string(g.token))) }
+
 // Serve answers requests that the policy allows with handler, in a goroutine of
 // its own, until Close.
 func (g *Guard) Serve(handler http.Handler) {
 	g.http = http.Server{
 		Handler:           g.protect(handler),
+		ConnState:         g.strangers.changed,
+		ConnContext:       withConn,
 		ReadHeaderTimeout: readTime,
 		ReadTimeout:       readTime,
 		WriteTimeout:      writeTime,

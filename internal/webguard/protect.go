@@ -1,8 +1,6 @@
 package webguard
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net"
 	"net/http"
 	"net/netip"
@@ -11,6 +9,9 @@ import (
 	"strings"
 )
 
+// keyHeader is the request header with the page's key.
+const keyHeader = "Tcplab-Key"
+
 // protect answers what the policy forbids, and hands the rest to next.
 func (g *Guard) protect(next http.Handler) http.Handler {
 	sameOrigin := http.NewCrossOriginProtection().Handler(next)
@@ -18,18 +19,42 @@ func (g *Guard) protect(next http.Handler) http.Handler {
 		header := w.Header()
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "no-referrer")
+		onLoopback := g.addr.Addr().IsLoopback()
 		switch {
-		case g.token == "" && !namesLoopback(r.Host):
-			http.Error(w, "this address is served under "+g.addr.String()+" and localhost only", http.StatusForbidden)
-		case g.token == "" || g.authorized(r):
+		case onLoopback && !namesLoopback(r.Host):
+			refuse(w, http.StatusForbidden, "this address is served under "+g.addr.String()+" and localhost only")
+		case onLoopback && !g.page:
 			sameOrigin.ServeHTTP(w, r)
-		case g.isToken(r.URL.Query().Get("token")) && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		case g.hasBearer(r):
+			g.strangers.known(r)
+			sameOrigin.ServeHTTP(w, r)
+		case !g.page:
+			unauthorized(w, "send Authorization: Bearer TOKEN; tcplab up has printed the token")
+		case r.URL.Path == "/" && r.URL.Query().Has("token"):
 			g.exchange(w, r)
+		case !g.hasCookie(r):
+			unauthorized(w, "open the address that tcplab up has printed, or send Authorization: Bearer TOKEN")
+		case g.key.is(r.Header.Get(keyHeader)):
+			g.strangers.known(r)
+			sameOrigin.ServeHTTP(w, r)
+		case isFile(r):
+			sameOrigin.ServeHTTP(w, r)
 		default:
-			header.Set("WWW-Authenticate", `Bearer realm="tcplab"`)
-			http.Error(w, "the token is missing or wrong: send Authorization: Bearer TOKEN; tcplab up has printed it", http.StatusUnauthorized)
+			unauthorized(w, "a cookie is not enough here: open the address that tcplab up has printed, in this tab, or send Authorization: Bearer TOKEN")
 		}
 	})
+}
+
+// refuse answers and has the connection closed.
+func refuse(w http.ResponseWriter, status int, why string) {
+	w.Header().Set("Connection", "close")
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, why, status)
+}
+
+func unauthorized(w http.ResponseWriter, do string) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="tcplab"`)
+	refuse(w, http.StatusUnauthorized, "the token is missing or wrong: "+do)
 }
 
 // namesLoopback reports whether a Host header is a loopback address or
@@ -45,35 +70,45 @@ func namesLoopback(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// authorized reports whether a request has the token in its header or cookie.
-func (g *Guard) authorized(r *http.Request) bool {
-	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		return g.isToken(strings.TrimSpace(token))
+// isFile reports whether a request asks for one of the page's files, which have
+// no secrets.
+func isFile(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasPrefix(r.URL.Path, "/api")
+}
+
+// hasBearer reports whether a request has the token in its header (RFC 6750,
+// section 2.1).
+func (g *Guard) hasBearer(r *http.Request) bool {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Bearer") && g.token.is(strings.TrimSpace(token))
+}
+
+// hasCookie reports whether a request has the cookie. It may have others of
+// that name, which a server at another port has set.
+func (g *Guard) hasCookie(r *http.Request) bool {
+	for _, cookie := range r.CookiesNamed(g.cookieName()) {
+		if g.cookie.is(cookie.Value) {
+			return true
+		}
 	}
-	cookie, err := r.Cookie(g.cookie())
-	return err == nil && g.isToken(cookie.Value)
+	return false
 }
 
-// isToken compares in a time that says nothing about the token.
-func (g *Guard) isToken(token string) bool {
-	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(g.token))
-	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
-}
+// cookieName tells instances on one host apart: cookies do not know ports.
+func (g *Guard) cookieName() string { return "tcplab-" + strconv.Itoa(int(g.addr.Port())) }
 
-// cookie is the cookie's name. Cookies do not know ports: it tells instances on
-// one host apart.
-func (g *Guard) cookie() string { return "tcplab-" + strconv.Itoa(int(g.addr.Port())) }
-
-// exchange gives a browser a cookie for the token of its URL, and has it ask
-// again without, so that the token stays in no history.
+// exchange gives a browser the cookie and the key for the token of its URL. The
+// browser asks again without the token, so that the token is neither in the
+// address bar nor in a Referer.
 func (g *Guard) exchange(w http.ResponseWriter, r *http.Request) {
+	if !g.token.is(r.URL.Query().Get("token")) || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		unauthorized(w, "open the address that tcplab up has printed; each start makes a new token")
+		return
+	}
 	http.SetCookie(w, &http.Cookie{
-		Name: g.cookie(), Value: g.token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: g.cookieName(), Value: string(g.cookie), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
-	query := r.URL.Query()
-	query.Del("token")
-	path := "/" + strings.TrimLeft(r.URL.Path, "/\\") // not another host's
-	target := url.URL{Path: path, RawQuery: query.Encode()}
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, target.String(), http.StatusSeeOther)
+	w.Header().Set("Location", (&url.URL{Path: "/", Fragment: "key=" + string(g.key)}).String())
+	w.WriteHeader(http.StatusSeeOther) // without a body that names the key
 }

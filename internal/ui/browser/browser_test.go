@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,9 +38,21 @@ func (s *stage) open(width, height int) *browser {
 		endAllocator()
 	})
 	b := &browser{s, tab}
-	b.run("opening the page", chromedp.Navigate(s.guard.URL("/")))
-	b.until("the page is live", `document.getElementById("link").dataset.state === "live"`)
+	b.login()
 	return b
+}
+
+// login opens the printed address of the stage's page.
+func (b *browser) login() {
+	b.Helper()
+	b.run("opening the page", chromedp.Navigate(b.guard.LoginURL()))
+	b.live()
+}
+
+// live waits until the page is told what happens.
+func (b *browser) live() {
+	b.Helper()
+	b.until("the page is live", `document.getElementById("link").dataset.state === "live"`)
 }
 
 // run does steps one after another.
@@ -169,9 +182,8 @@ func TestControls(t *testing.T) {
 		b.shows("connection-list", want)
 	}
 
-	size := eval[int](b, `fetch(document.getElementById("download").href).then(r => r.arrayBuffer()).then(a => a.byteLength)`)
-	if size < 1000 {
-		t.Errorf("the capture has %d bytes", size)
+	if capture := b.download("download"); len(capture) < 1000 || !bytes.HasPrefix(capture, []byte("\n\r\r\n")) {
+		t.Errorf("the capture has %d bytes, and begins with %q", len(capture), capture[:min(4, len(capture))])
 	}
 }
 
@@ -195,8 +207,9 @@ func TestKeyboard(t *testing.T) {
 	t.Errorf("Tab does not reach the button\n%s", b.text())
 }
 
-// When the instance ends, the page says so, and goes on with the next one.
-func TestReconnects(t *testing.T) {
+// When the instance ends, the page says so, and asks the next one nothing until
+// it is opened with that one's token.
+func TestEndsWithItsInstance(t *testing.T) {
 	s := newStage(t)
 	b := s.open(1280, 800)
 	s.connect(1)
@@ -205,7 +218,11 @@ func TestReconnects(t *testing.T) {
 	s.down()
 	b.shows("banner", "was taken down")
 	s.up(addr)
-	b.until("the page is live again", `document.getElementById("link").dataset.state === "live"`)
+	b.run("loading the page again", chromedp.Reload())
+	if text := b.text(); !strings.Contains(text, "the token is missing or wrong") {
+		t.Errorf("the next instance serves the page of the one before: %s", text)
+	}
+	b.login()
 	b.is("n-completed", "0")
 	s.connect(1)
 	b.is("n-completed", "1")
@@ -232,8 +249,12 @@ func TestFlood(t *testing.T) {
 	}()
 	b.shows("fullness", "incomplete queue full")
 	b.until("events are left out", `/not shown|more/.test(document.getElementById("event-list").textContent + document.getElementById("losses").textContent)`)
-	if err := s.get(); err != nil {
-		t.Errorf("a real client: %v", err)
+	// Its SYNs and its request compete with the flood's packets: on a busy machine
+	// the server gives up on the request before it arrives (ReadHeaderTimeout).
+	for err := s.get(); err != nil; err = s.get() {
+		if s.ctx.Err() != nil {
+			t.Fatalf("a real client: %v", err)
+		}
 	}
 	b.until("the client was accepted", `Number(document.getElementById("n-accepted").textContent) >= 1`)
 	stop()

@@ -52,7 +52,7 @@ func (s *stage) up(addr string) {
 	if err := ns.Do(func() error { s.ep, err = endpoint.Up(cfg); return err }); err != nil {
 		s.Fatal(err)
 	}
-	if s.guard, err = webguard.Listen("--ui", netip.MustParseAddrPort(addr)); err != nil {
+	if s.guard, err = webguard.ListenPage("--ui", netip.MustParseAddrPort(addr)); err != nil {
 		s.Fatal(err)
 	}
 	s.ns, s.page = ns, ui.New(s.ep)

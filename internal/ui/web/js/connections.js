@@ -42,11 +42,6 @@ export function chooseClient(client) {
   if (found) choose(found.id);
 }
 
-export function reset() {
-  all = [];
-  chosen = null;
-}
-
 function render() {
   const shown = all.filter(filters[$("filter").value]);
   const ids = new Set(shown.map(c => c.id));

@@ -1,7 +1,7 @@
 // Backlog, profile and accept of the running instance. What the server says is
 // shown, unless somebody is just writing there.
+import { ask, refusal } from "./ask.js";
 import { $, el, setText } from "./dom.js";
-import { refusal } from "./live.js";
 
 let port = null;
 let accept = "";
@@ -41,7 +41,7 @@ function showAccept() {
 async function post(path, body, done) {
   const result = $("result");
   try {
-    const response = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    const response = await ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
     if (!response.ok) throw new Error(await refusal(response));
     setText(result, done(await response.json()));
     result.classList.remove("bad");

@@ -1,10 +1,10 @@
 // The ladder of the chosen connection: fetched when it has changed, drawn by
 // ladder-draw.js, and written as text.
+import { ask, refusal } from "./ask.js";
 import { $, setText } from "./dom.js";
 import { micros } from "./format.js";
 import { draw } from "./ladder-draw.js";
 import { lines } from "./ladder-text.js";
-import { refusal } from "./live.js";
 
 let wanted = null;  // summary of the chosen connection
 let shown = null;   // the ladder that is drawn
@@ -15,17 +15,12 @@ export function show(connection) {
   refresh();
 }
 
-export function reset() {
-  wanted = shown = null;
-  render();
-}
-
 async function refresh() {
   if (asking || !wanted || (shown?.id === wanted.id && shown.version >= wanted.version)) return;
   asking = true;
   const { id } = wanted;
   try {
-    const response = await fetch(`api/connections/${id}`);
+    const response = await ask(`api/connections/${id}`);
     if (response.ok) shown = await response.json();
     else if (wanted?.id === id) { wanted = null; setText($("ladder-who"), await refusal(response)); }
   } catch { /* the stream says that there is no connection, and asks again */ }

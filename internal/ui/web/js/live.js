@@ -1,19 +1,23 @@
 // The stream of the server: read, checked for silence, and taken up again for
-// as long as the page is open and can be seen.
+// as long as the page is open and can be seen, and the instance is the one that
+// the page was opened for.
+import { ask, refusal } from "./ask.js";
 
 const silence = 5000; // milliseconds without a frame; there are five a second
 const waits = [300, 700, 1500, 3000];
 
 // follow calls on[name](data) for each event, and state("live" | "connecting" |
-// "lost" | "ended", reason).
+// "lost" | "ended", reason). After the end there is no other try: the next
+// instance has another key, and whoever else takes its port is not to be asked.
 export function follow(url, on, state) {
   let tries = 0;
   let controller = null;
   let timer = 0;
+  let over = false; // ended, or refused for good
 
   const later = () => {
     clearTimeout(timer);
-    if (!document.hidden) timer = setTimeout(run, waits[Math.min(tries++, waits.length - 1)]);
+    if (!document.hidden && !over) timer = setTimeout(run, waits[Math.min(tries++, waits.length - 1)]);
   };
 
   async function run() {
@@ -29,14 +33,17 @@ export function follow(url, on, state) {
       });
     } catch (error) {
       reason = error.reason ?? "";
+      over = error.status === 401;
     }
     if (mine !== controller) return; // a newer one has begun
+    over ||= ended;
     state(ended ? "ended" : "lost", reason);
     later();
   }
 
   // A page that nobody sees takes no part: it begins anew when it is seen again.
   document.addEventListener("visibilitychange", () => {
+    if (over) return;
     if (document.hidden) {
       const old = controller;
       controller = null;
@@ -59,8 +66,8 @@ async function read(url, controller, message) {
   };
   alive();
   try {
-    const response = await fetch(url, { signal: controller.signal, cache: "no-store" });
-    if (!response.ok) throw Object.assign(new Error(url), { reason: await refusal(response) });
+    const response = await ask(url, { signal: controller.signal, cache: "no-store" });
+    if (!response.ok) throw Object.assign(new Error(url), { status: response.status, reason: await refusal(response) });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     for (;;) {
@@ -78,10 +85,4 @@ async function read(url, controller, message) {
   } finally {
     clearTimeout(watchdog);
   }
-}
-
-// refusal is what an answer that refuses says.
-export async function refusal(response) {
-  const text = await response.text();
-  try { return JSON.parse(text).error; } catch { return text.trim() || `${response.status} ${response.statusText}`; }
 }

@@ -4,6 +4,7 @@ import { draw } from "./chart.js";
 import * as connections from "./connections.js";
 import * as controls from "./controls.js";
 import { $, el, setText } from "./dom.js";
+import * as download from "./download.js";
 import * as events from "./events.js";
 import { number, plural } from "./format.js";
 import * as ladder from "./ladder.js";
@@ -13,21 +14,12 @@ import * as queues from "./queues.js";
 const samplesKept = 650;
 let samples = [];
 let dev = "the instance";
-let assets = "";
-let started = "";
 let index = 0; // of the port that is shown
 let frame = null;
 
 function hello(message) {
-  if (assets && assets !== message.assets) return location.reload(); // another version runs now
-  const again = started && started !== message.started;
-  ({ assets, started, dev } = message);
+  ({ dev } = message);
   samples = message.samples ?? [];
-  if (again) {
-    index = 0;
-    connections.reset();
-    ladder.reset();
-  }
   setText($("dev"), dev);
   setText($("app"), `${message.app}`);
   document.title = `${dev} · tcplab`;
@@ -35,7 +27,6 @@ function hello(message) {
   ports(message.frame.ports);
   events.reset(message.recent, message.frame.ports.length > 1);
   show(message.frame);
-  if (again) note("The instance was started anew: what is shown is the new one's.");
 }
 
 function ports(list) {
@@ -92,17 +83,15 @@ function note(text) {
 }
 
 const link = { live: "live", connecting: "connecting", lost: "no connection", ended: "ended" };
-let ended = false; // the instance said goodbye
 function state(name, reason) {
   $("link").dataset.state = name === "ended" ? "lost" : name;
   setText($("link"), link[name]);
-  if (name === "live") ended = false;
-  if (name === "ended") ended = true;
   if (name === "live") banner("");
-  else if (name === "ended" || ended && !reason) banner(`${dev} was taken down. This page goes on when it is up again.`);
+  else if (name === "ended") banner(`${dev} was taken down. When it is up again, open the address that it prints.`);
   else if (name === "lost") banner(reason ? `Not connected: ${reason}` : `No connection to ${dev}; trying again.`);
 }
 
 queues.onChoose(connections.chooseClient);
 connections.onChange(connection => { ladder.show(connection); queues.mark(connection?.client); });
+download.onClick(note);
 follow("api/live", on, state);
