@@ -17,6 +17,7 @@ import (
 	"tcplab/internal/capture"
 	"tcplab/internal/control"
 	"tcplab/internal/instance"
+	"tcplab/internal/outfile"
 )
 
 func newCapture() *cobra.Command {
@@ -67,7 +68,7 @@ func receive(ctx context.Context, c *cobra.Command, client *control.Client, to s
 	defer stream.Close()
 	var sink capture.Sink = capture.NewStream(c.OutOrStdout(), nil)
 	if to != "-" {
-		file, err := capture.Create(to, capture.Rotation{})
+		file, err := capture.Create(to, outfile.Rotation{})
 		if err != nil {
 			return err
 		}
@@ -142,8 +143,8 @@ type size struct{ bytes *int64 }
 
 func (s size) Set(text string) error {
 	n, err := humanize.ParseBytes(text)
-	if err != nil || n > math.MaxInt64 || n != 0 && n < capture.MinSize {
-		return fmt.Errorf("give a size like 100MB, at least %s, or 0 for one file of any size", humanize.Bytes(capture.MinSize))
+	if err != nil || n > math.MaxInt64 || n != 0 && n < outfile.MinSize {
+		return fmt.Errorf("give a size like 100MB, at least %s, or 0 for one file of any size", humanize.Bytes(outfile.MinSize))
 	}
 	*s.bytes = int64(n)
 	return nil

@@ -13,6 +13,7 @@ import (
 	"tcplab/internal/control"
 	"tcplab/internal/endpoint"
 	"tcplab/internal/instance"
+	"tcplab/internal/outfile"
 	"tcplab/internal/userns"
 )
 
@@ -72,7 +73,7 @@ func beside(c *cobra.Command, program func(*cobra.Command, []string) ([]string, 
 	addListenerFlags(c, &config)
 	addAppFlags(c, &config)
 	link := addLinkFlags(c, &config)
-	files := instance.Files{Snaplen: capture.Snaplen, Rotation: capture.Rotation{Keep: 4}}
+	files := instance.Files{Snaplen: capture.Snaplen, Rotation: outfile.Rotation{Keep: 4}}
 	addFileFlags(c, &files)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		args, err := program(c, args)

@@ -13,6 +13,7 @@ import (
 	"tcplab/internal/detach"
 	"tcplab/internal/endpoint"
 	"tcplab/internal/instance"
+	"tcplab/internal/outfile"
 	"tcplab/internal/webguard"
 	"tcplab/listener/backlog/profiles"
 )
@@ -51,7 +52,7 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 	c.Flags().Var(value[netip.AddrPort]{&page, webguard.Parse, "address"}, "ui",
 		"serve a live page there; :8080 is loopback; the address to open is printed, with a token that every request needs")
 	c.Flags().Lookup("ui").DefValue = ""
-	files := instance.Files{Snaplen: capture.Snaplen, Rotation: capture.Rotation{Keep: 4}}
+	files := instance.Files{Snaplen: capture.Snaplen, Rotation: outfile.Rotation{Keep: 4}}
 	addFileFlags(c, &files)
 	asJSON := c.Flags().Bool("json", false, "print JSON objects, one a line, instead of text")
 	confined := c.Flags().Bool("sandbox", true, "give up root and all capabilities when the interface is up; false: stay root as long as it runs")

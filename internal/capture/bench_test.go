@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"tcplab/internal/outfile"
 	"tcplab/internal/trace"
 	"tcplab/tun/offload"
 )
@@ -16,7 +17,7 @@ func BenchmarkPacket(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	f, err := Create(filepath.Join(b.TempDir(), "x.pcapng"), Rotation{Size: 100_000_000, Keep: 1})
+	f, err := Create(filepath.Join(b.TempDir(), "x.pcapng"), outfile.Rotation{Size: 100_000_000, Keep: 1})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	pcapng "tcplab/internal/capture"
 	"tcplab/internal/endpoint"
 	"tcplab/internal/netns"
+	"tcplab/internal/outfile"
 	"tcplab/internal/trace"
 	"tcplab/listener/backlog/profiles"
 	"tcplab/listener/handshake"
@@ -31,7 +32,7 @@ func (l *lab) capture() *annotated {
 	l.Helper()
 	c := &annotated{l: l, packets: l.Trace(pcapng.Ring, pcapng.Snaplen), done: make(chan error, 1)}
 	var err error
-	if c.file, err = pcapng.Create(filepath.Join(l.TempDir(), "x.pcapng"), pcapng.Rotation{}); err != nil {
+	if c.file, err = pcapng.Create(filepath.Join(l.TempDir(), "x.pcapng"), outfile.Rotation{}); err != nil {
 		l.Fatal(err)
 	}
 	if c.encoder, err = pcapng.NewEncoder(pcapng.Describe(l.Status(0), pcapng.Snaplen)); err != nil {

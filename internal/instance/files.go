@@ -1,31 +1,27 @@
 package instance
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"tcplab/internal/capture"
 	"tcplab/internal/endpoint"
 	"tcplab/internal/events"
-	"tcplab/internal/sandbox"
+	"tcplab/internal/outfile"
 )
 
 // Files are what an instance writes beside its output. What cannot be written
 // any more ends; the instance goes on.
 type Files struct {
-	Capture  string // a pcapng file for the packets; empty: none
-	Snaplen  int    // bytes of each packet in it; zero means capture.Snaplen
-	Rotation capture.Rotation
-	Events   string // a file for the events, as JSON lines; empty: none
+	Capture  string           // a pcapng file for the packets; empty: none
+	Snaplen  int              // bytes of each packet in it; zero means capture.Snaplen
+	Rotation outfile.Rotation // of the capture
+	Events   string           // a file for the events, as JSON lines; empty: none
 }
 
 // Check says what is wrong with f.
@@ -39,19 +35,10 @@ func (f *Files) Check() error {
 		return fmt.Errorf("%s is given for the capture and for the events: give two files", f.Capture)
 	case f.Snaplen != 0 && capture.CheckSnaplen(f.Snaplen) != nil:
 		return fmt.Errorf("snaplen %d: %w", f.Snaplen, capture.CheckSnaplen(f.Snaplen))
-	case f.Rotation.Size != 0 && f.Rotation.Size < capture.MinSize:
-		return fmt.Errorf("capture size %d: give at least %d bytes, or 0 for one file of any size", f.Rotation.Size, capture.MinSize)
+	case f.Rotation.Size != 0 && f.Rotation.Size < outfile.MinSize:
+		return fmt.Errorf("capture size %d: give at least %d bytes, or 0 for one file of any size", f.Rotation.Size, outfile.MinSize)
 	}
 	return nil
-}
-
-// rotated is the directory in which files are made and renamed all the time;
-// empty: none.
-func (f *Files) rotated() string {
-	if f.Capture == "" || f.Rotation.Size == 0 {
-		return ""
-	}
-	return filepath.Dir(f.Capture)
 }
 
 // fileRing is how many events wait to be written to a file.
@@ -60,15 +47,16 @@ const fileRing = 1 << 16
 // files are the files of a running instance.
 type files struct {
 	notes   io.Writer // takes what went wrong, and what came of it
+	open    []*outfile.File
+	write   []func() // what is written to them, each until it ends
 	writers sync.WaitGroup
-	closers []func() error
 
 	mu   sync.Mutex // guards the following, and notes
 	errs []error
 }
 
-// begin opens the files and has all that happens from now on written to them.
-// After an error, end is to be called too.
+// begin opens the files. All that happens from now on will be in them, once start
+// is called. After an error, end is to be called too.
 func (f *files) begin(cfg *Files, ep *endpoint.Endpoint) error {
 	if cfg.Capture != "" {
 		if err := f.capture(cfg, ep); err != nil {
@@ -81,6 +69,34 @@ func (f *files) begin(cfg *Files, ep *endpoint.Endpoint) error {
 	return nil
 }
 
+// start begins to write. That rotates files with the rights of the process, which
+// are not to change any more.
+func (f *files) start() {
+	for _, write := range f.write {
+		f.writers.Go(write)
+	}
+}
+
+// dirs are the directories in which files are made and renamed all the time.
+func (f *files) dirs() []string {
+	var dirs []string
+	for _, file := range f.open {
+		if dir := file.Dir(); dir != "" {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// canRotate says which file the process cannot rotate, if there is one.
+func (f *files) canRotate() error {
+	var errs []error
+	for _, file := range f.open {
+		errs = append(errs, file.CanRotate())
+	}
+	return errors.Join(errs...)
+}
+
 func (f *files) capture(cfg *Files, ep *endpoint.Endpoint) error {
 	snaplen := cfg.Snaplen
 	if snaplen == 0 {
@@ -90,13 +106,13 @@ func (f *files) capture(cfg *Files, ep *endpoint.Endpoint) error {
 	if err != nil {
 		return err
 	}
-	f.closers = append(f.closers, file.Close)
+	f.open = append(f.open, file.File)
 	encoder, err := capture.NewEncoder(capture.Describe(ep.Status(0), snaplen))
 	if err != nil {
 		return err
 	}
 	packets := ep.Trace(capture.Ring, snaplen)
-	f.writers.Go(func() {
+	f.write = append(f.write, func() {
 		defer packets.Close()
 		err := capture.Copy(context.Background(), file, packets, encoder)
 		f.note(err, fmt.Sprintf("%s: %v", cfg.Capture, encoder.Totals))
@@ -105,35 +121,17 @@ func (f *files) capture(cfg *Files, ep *endpoint.Endpoint) error {
 }
 
 func (f *files) events(path string, ep *endpoint.Endpoint) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NONBLOCK, 0o644)
-	switch {
-	case errors.Is(err, unix.ENXIO):
-		return fmt.Errorf("events to %s: it is a FIFO that nobody reads: start its reader first", path)
-	case err != nil:
-		return fmt.Errorf("events: %w: give a file that can be written", err)
+	file, err := outfile.Create("events", path, outfile.Rotation{})
+	if err != nil {
+		return err
 	}
-	f.closers = append(f.closers, file.Close)
-	if err := sandbox.Give(file); err != nil {
-		return fmt.Errorf("events: %w", err)
-	}
+	f.open = append(f.open, file)
 	subscription := ep.Subscribe(fileRing, 0)
-	f.writers.Go(func() {
+	f.write = append(f.write, func() {
 		defer subscription.Close()
-		err := events.Copy(context.Background(), bufio.NewWriterSize(&lineFile{file: file}, 64<<10), subscription, events.JSON)
-		if err != nil {
-			err = fmt.Errorf("events to %s: %w: it ends here", path, unwrapPath(err))
-		}
-		f.note(err, "")
+		f.note(events.Copy(context.Background(), lines{file}, subscription, events.JSON), "")
 	})
 	return nil
-}
-
-// unwrapPath leaves out the path that an error of a file repeats.
-func unwrapPath(err error) error {
-	if path, ok := errors.AsType[*os.PathError](err); ok {
-		return path.Err
-	}
-	return err
 }
 
 // note tells what came of a file: what went wrong, if anything did.
@@ -173,8 +171,8 @@ func (f *files) end() error {
 	case <-written:
 	case <-time.After(drainTime):
 	}
-	for _, closeFile := range f.closers {
-		if err := closeFile(); err != nil && !errors.Is(err, os.ErrClosed) {
+	for _, file := range f.open {
+		if err := file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 			f.note(err, "")
 		}
 	}

@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"tcplab/internal/control"
 	"tcplab/internal/endpoint"
@@ -139,6 +136,7 @@ func (r *run) begin(end context.CancelCauseFunc) (shown <-chan struct{}, err err
 		close(done)
 		return done, err
 	}
+	r.files.start()
 	r.server.Serve(controlled{r.endpoint, &r.files})
 	r.metrics.serve(r.endpoint, r.config.Version)
 	r.page.serve(r.endpoint)
@@ -179,14 +177,9 @@ func (c controlled) Status(limit int) endpoint.Status {
 // listen by then.
 func (r *run) confine() error {
 	if !r.config.Sandbox {
-		return nil
+		return r.files.canRotate()
 	}
-	writable := []string{r.server.Dir()}
-	rotated := r.config.Files.rotated()
-	if rotated != "" {
-		writable = append(writable, rotated)
-	}
-	notes, err := sandbox.Enter(writable...)
+	notes, err := sandbox.Enter(append(r.files.dirs(), r.server.Dir())...)
 	if err != nil {
 		return err
 	}
@@ -195,8 +188,8 @@ func (r *run) confine() error {
 			fmt.Fprintf(r.config.Notes, "tcplab: sandbox: %s\n", note)
 		}
 	}
-	if rotated != "" && unix.Access(rotated, unix.W_OK|unix.X_OK) != nil {
-		return fmt.Errorf("capture in files of a size: user %d, as whom tcplab goes on, cannot make files in %s: give a directory where it can, or --sandbox=false", os.Getuid(), rotated)
+	if err := r.files.canRotate(); err != nil {
+		return fmt.Errorf("%w, or --sandbox=false", err)
 	}
 	return nil
 }

@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"tcplab/internal/capture"
 	"tcplab/internal/events"
+	"tcplab/internal/outfile"
 	"tcplab/internal/trace"
 	"tcplab/listener"
 	"tcplab/listener/segment"
@@ -54,10 +53,12 @@ const maxLadders = 6
 
 // writeReport writes the report of a lab into a folder: NAME.html, and for each
 // endpoint its annotated packets and its events.
-func writeReport(dir string, l *Lab, s *Scene) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func writeReport(path string, l *Lab, s *Scene) (err error) {
+	dir, err := outfile.MakeDir(path, 0o755)
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
 	r := report{Lab: l, Started: s.started.Format("2006-01-02 15:04:05 MST"), Speed: s.Speed(), Items: s.record.Items}
 	r.Failed, r.Claims = s.record.Failed()
 	for i, server := range s.record.Servers {
@@ -66,10 +67,10 @@ func writeReport(dir string, l *Lab, s *Scene) error {
 			base = fmt.Sprintf("%s-%d", l.Name, i+1)
 		}
 		part := serverReport{ServerRecord: server, Capture: base + ".pcapng", Events: base + ".jsonl"}
-		if err := writeCapture(filepath.Join(dir, part.Capture), server); err != nil {
+		if err := writeCapture(dir, part.Capture, server); err != nil {
 			return err
 		}
-		if err := writeEvents(filepath.Join(dir, part.Events), server.Events); err != nil {
+		if err := writeEvents(dir, part.Events, server.Events); err != nil {
 			return err
 		}
 		part.Chart = template.HTML(chartSVG(server.Events)) //nolint:gosec // our own drawing, its texts escaped
@@ -85,7 +86,7 @@ func writeReport(dir string, l *Lab, s *Scene) error {
 	if err := reportTemplate.Execute(&page, &r); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, l.Name+".html"), page.Bytes(), 0o644)
+	return dir.WriteFile(l.Name+".html", page.Bytes())
 }
 
 // interesting are the connections worth a ladder: one for each way in which
@@ -122,20 +123,19 @@ func packetsOf(packets []trace.Packet, tuple segment.Tuple) []trace.Packet {
 	})
 }
 
-func writeCapture(path string, r *ServerRecord) (err error) {
+func writeCapture(dir *outfile.Dir, name string, r *ServerRecord) error {
 	encoder, err := capture.NewEncoder(capture.Info{Dev: "tcplab0", Snaplen: snaplen, Comment: r.Title + " " + r.Rule})
 	if err != nil {
 		return err
 	}
-	file, err := os.Create(path)
-	if err != nil {
+	var section bytes.Buffer
+	if err := encoder.WriteSection(&section, r.Packets); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	return encoder.WriteSection(file, r.Packets)
+	return dir.WriteFile(name, section.Bytes())
 }
 
-func writeEvents(path string, list []listener.Event) error {
+func writeEvents(dir *outfile.Dir, name string, list []listener.Event) error {
 	var lines bytes.Buffer
 	for i := range list {
 		record := events.NewRecord(&events.Event{Event: list[i]})
@@ -145,7 +145,7 @@ func writeEvents(path string, list []listener.Event) error {
 		}
 		lines.Write(line)
 	}
-	return os.WriteFile(path, lines.Bytes(), 0o644)
+	return dir.WriteFile(name, lines.Bytes())
 }
 
 // Seconds is the item's time for the page.

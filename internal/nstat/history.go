@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tcplab/internal/endpoint"
+	"tcplab/internal/outfile"
 )
 
 // History is the file with the values that a user has seen last.
@@ -62,20 +63,9 @@ func (h *History) Write(now *endpoint.Counters, seen map[string]uint64) error {
 
 // replace writes the file so that nobody sees half of it.
 func (h *History) replace(text []byte) error {
-	dir := filepath.Dir(h.path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(dir, ".new-*")
+	dir, err := outfile.MakeOwnDir(filepath.Dir(h.path), 0o700)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), h.path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return errors.Join(dir.Replace(filepath.Base(h.path), text), dir.Close())
 }

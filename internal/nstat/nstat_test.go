@@ -95,7 +95,7 @@ func TestHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	read(0, now)
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(h.path), ".new-*")); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(h.path), ".*")); len(left) != 0 {
 		t.Errorf("%v are left", left)
 	}
 	t.Setenv("XDG_CACHE_HOME", "")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"syscall"
 
 	libcap "kernel.org/pub/linux/libs/security/libcap/cap"
 )
@@ -53,24 +52,17 @@ func Caller() (User, bool) {
 	return User{uid, gid}, ok
 }
 
-// Give makes a file that root has opened one of the Caller, whose it would be
-// without sudo. A device, a FIFO, and a file of
-// others or with several names stay as they are.
-func Give(file *os.File) error {
-	user, ok := Caller()
-	if !ok {
-		return nil
+// Owner is the user whom files belong to that the process makes for somebody: who
+// called sudo, where the process is root and can become that user, else its own.
+func Owner() User {
+	if user, ok := Caller(); ok && Target() == user {
+		return user
 	}
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.Mode().IsRegular() || st.Uid != 0 || st.Nlink != 1 {
-		return nil
-	}
-	return file.Chown(user.UID, user.GID)
+	return User{os.Geteuid(), os.Getegid()}
 }
+
+// HasUser reports whether the process's user namespace has a user.
+func HasUser(uid int) bool { return mapped("/proc/self/uid_map", uid) }
 
 // mapped reports whether a user namespace has an id, by its map
 // (user_namespaces(7)): lines of a first id inside, one outside, and a count.
