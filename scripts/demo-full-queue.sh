@@ -26,4 +26,4 @@ run "$TCPLAB" accept 2
 until_true completed 1
 run "$TCPLAB" accept 1
 wait "$client"
-show_packets 4
+show_packets 'Flags \[S\.\]'

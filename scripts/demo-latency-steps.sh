@@ -30,9 +30,8 @@ echo '$ ab -q -n 400 -c 20 http://192.0.2.2/'
 inside ab -q -s 60 -n 400 -c 20 http://192.0.2.2/ >ab 2>&1
 grep -E '^(Complete requests|Failed requests|Connect:| +min| +(50|90|95|98|99|100)%)' ab
 run "$TCPLAB" nstat -asz TcpExtListenDrops
-echo '# kill %tcpdump'
-kill "${children[-1]}" && wait "${children[-1]}" || true
+end_capture
 awk '
-	/Flags \[S\]/   { sent[$3] = 1 }
+	$5 == "192.0.2.2.80:" && /Flags \[S\]/ { sent[$3] = 1 }
 	/Flags \[S\.\]/ { answered[substr($5, 1, length($5) - 1)] = 1 }
 	END { for (client in sent) unanswered += !(client in answered); printf "%d clients were still without an answer to their SYN when ab had its 400 pages and ended.\n", unanswered }' packets

@@ -53,19 +53,33 @@ background() {
 }
 
 # capture begins to write down what the interface carries and a filter lets
-# through.
+# through. The shell makes the files itself: tcpdump's process may begin later.
 capture() {
+	: >packets
+	: >tcpdump
 	echo "# tcpdump -ni tcplab0 '$1' &"
-	ip netns exec "$ns" tcpdump -l -ni tcplab0 "$1" >packets 2>tcpdump &
-	children+=($!)
+	ip netns exec "$ns" tcpdump -l --immediate-mode -ni tcplab0 "$1" >>packets 2>>tcpdump &
+	tcpdump=$!
+	children+=("$tcpdump")
 	until_true grep -q 'listening on' tcpdump
 }
 
-# show_packets waits for n packets of the last client and shows them.
+# end_capture ends tcpdump after it has written down everything before: packets
+# that still wait in the kernel are lost when tcpdump ends. A last SYN, to a port
+# where nobody listens, comes after all others.
+end_capture() {
+	inside curl -s http://192.0.2.2:9/ || true
+	until_true grep -q ' > 192\.0\.2\.2\.9: ' packets
+	echo '# kill %tcpdump'
+	kill "$tcpdump" && wait "$tcpdump" || true
+}
+
+# show_packets waits for a packet that a regular expression matches, and shows
+# what tcpdump wrote down up to that packet.
 show_packets() {
-	until_true packets "$1"
+	until_true grep -qE "$1" packets
 	say "What tcpdump saw first:"
-	head -n "$1" packets | sed -E 's/, (win|options) .*//; s/, length 0$//'
+	sed -E "s/, (win|options) .*//; s/, length 0$//; /$1/q" packets
 }
 
 # until_true waits until a command succeeds, half a minute at most.
@@ -76,6 +90,7 @@ until_true() {
 		sleep 0.05
 	done
 }
-completed() { [ "$(inside "$TCPLAB" status | sed -nE 's/^incomplete [0-9]+, completed ([0-9]+);.*/\1/p')" -ge "$1" ]; }
-dropped() { [ "$(inside "$TCPLAB" status | sed -nE 's/^totals: .* ([0-9]+) dropped.*/\1/p')" -ge "$1" ]; }
-packets() { [ "$(wc -l <packets)" -ge "$1" ]; }
+completed() { [ "$(status_number 's/^incomplete [0-9]+, completed ([0-9]+);.*/\1/p')" -ge "$1" ]; }
+dropped() { [ "$(status_number 's/^totals: .* ([0-9]+) dropped.*/\1/p')" -ge "$1" ]; }
+# status_number is the number that a sed script finds in status, or else 0.
+status_number() { inside "$TCPLAB" status | sed -nE "$1" | grep . || echo 0; }

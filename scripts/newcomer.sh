@@ -34,14 +34,18 @@ ${commands[0]}
 ip netns add "$ns"
 ip -n "$ns" link set lo up
 echo "# ${commands[1]}"
-ip netns exec "$ns" ${commands[1]} >said 2>&1 &
+: >said
+ip netns exec "$ns" ${commands[1]} >>said 2>&1 &
 instance=$!
-for _ in $(seq 300); do
-	grep -q '^  tcplab down' said && break
-	kill -0 "$instance" 2>/dev/null || break
+until grep -q '^  tcplab down' said; do
+	if ! kill -0 "$instance" 2>/dev/null || [ "$SECONDS" -ge 600 ]; then
+		echo "scripts/newcomer.sh: ${commands[1]} did not say how to end it:" >&2
+		cat said >&2
+		exit 1
+	fi
 	sleep 0.1
 done
-page=$(ip netns exec "$ns" curl -sS --max-time 10 http://192.0.2.2/) || { cat said; exit 1; }
+page=$(ip netns exec "$ns" curl -sS --max-time 60 http://192.0.2.2/) || { cat said; exit 1; }
 grep -qE '^backlog +8 ' <<<"$page" || { echo "scripts/newcomer.sh: the page does not say backlog 8: $page" >&2; exit 1; }
 kill -INT "$instance"
 wait "$instance"

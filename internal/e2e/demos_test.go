@@ -86,7 +86,8 @@ func TestDemos(t *testing.T) {
 var numbers = regexp.MustCompile(`[0-9][0-9.]*( [0-9.]+)*`)
 
 // withoutNumbers are the lines of a text without numbers and spaces, sorted: a
-// client prints when it is answered, before the next command or after it.
+// client prints when it is answered, before the next command or after it. A SYN
+// that is sent again counts once: on a busy machine there are more of them.
 func withoutNumbers(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -95,15 +96,16 @@ func withoutNumbers(text string) []string {
 		}
 	}
 	slices.Sort(lines)
-	return lines
+	return slices.CompactFunc(lines, func(a, b string) bool { return a == b && strings.Contains(a, "Flags [S],") })
 }
 
 // connects are what curl says of ten clients, in seconds.
 var connects = regexp.MustCompile(`^[0-9.]+( [0-9.]+){9}\n$`)
 
 // wantSteps wants SYNs dropped at the small backlog, with connects that lasted
-// until the client sent another one, and no drops at the large backlog. Without
-// clients that wait, ab's table says nothing.
+// until the client sent another one, and no drops at the large backlog: how long
+// connects last there depends on what else the machine does. Without clients that
+// wait, ab's table says nothing.
 func wantSteps(t *testing.T, out string) {
 	t.Helper()
 	var (
@@ -128,8 +130,8 @@ func wantSteps(t *testing.T, out string) {
 	if len(drops) != 3 || drops[0] == "0" || drops[1] != "0" || drops[2] == "0" {
 		t.Errorf("drops %v; want some at first, none then, and some with ab", drops)
 	}
-	if len(steps) != 2 || steps[0] == 0 || steps[1] != 0 {
-		t.Errorf("%v clients took a second to connect; want some at first, and none then\n%s", steps, out)
+	if len(steps) != 2 || steps[0] == 0 {
+		t.Errorf("%v clients took a second to connect; want some at first\n%s", steps, out)
 	}
 }
 
