@@ -114,7 +114,7 @@ func TestTransfersAreIntact(t *testing.T) {
 
 // transfer gets a file twice and sends it.
 func (l *lab) transfer(url string) {
-	t := l.T
+	t := l.TB
 	t.Helper()
 	const size = 100_000_000
 	dir := t.TempDir()
@@ -132,7 +132,7 @@ func (l *lab) transfer(url string) {
 	}
 }
 
-func hash(t *testing.T, file string) string {
+func hash(t testing.TB, file string) string {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {

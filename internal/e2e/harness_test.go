@@ -41,7 +41,7 @@ var (
 
 // lab is an endpoint in a network namespace of its own.
 type lab struct {
-	*testing.T
+	testing.TB
 	*endpoint.Endpoint
 	ns  *netns.Namespace
 	ctx context.Context // ends long after the test should have
@@ -49,13 +49,13 @@ type lab struct {
 
 // up brings an endpoint up with the defaults as change, which is called inside the
 // namespace, alters them.
-func up(t *testing.T, change func(*endpoint.Config)) *lab {
+func up(t testing.TB, change func(*endpoint.Config)) *lab {
 	t.Helper()
 	ns, err := netns.New("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{T: t, ns: ns}
+	l := &lab{TB: t, ns: ns}
 	var cancel context.CancelFunc
 	l.ctx, cancel = context.WithTimeout(context.Background(), 10*time.Minute+*soakFor)
 	err = ns.Do(func() error {
