@@ -37,8 +37,9 @@ echo "# ${commands[1]}"
 : >said
 ip netns exec "$ns" ${commands[1]} >>said 2>&1 &
 instance=$!
+deadline=$((SECONDS + 120))
 until grep -q '^  tcplab down' said; do
-	if ! kill -0 "$instance" 2>/dev/null || [ "$SECONDS" -ge 600 ]; then
+	if ! kill -0 "$instance" 2>/dev/null || [ "$SECONDS" -ge "$deadline" ]; then
 		echo "scripts/newcomer.sh: ${commands[1]} did not say how to end it:" >&2
 		cat said >&2
 		exit 1
