@@ -1,27 +1,254 @@
 package stack
 
 import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 
-	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
+	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/waiter"
 )
 
-// Conn is an adopted connection.
+// Conn is an adopted connection. It keeps the contract of net.Conn in every state
+// of the connection, as *net.TCPConn does on Linux: its addresses never change; after
+// Close or Abort each method's error wraps net.ErrClosed; a deadline's wraps
+// os.ErrDeadlineExceeded; a reset's is ECONNRESET, once all that came before was
+// read. Unlike Linux, which reports a reset once and then an end of file, Conn goes
+// on reporting it.
+//
+// Conn is safe for concurrent use. A Write is not mixed with another one's bytes.
 type Conn struct {
-	*gonet.TCPConn
 	ep      *tcp.Endpoint
+	wq      *waiter.Queue
+	local   *net.TCPAddr
+	remote  *net.TCPAddr
 	written *atomic.Uint32 // of the flow
+
+	readDeadline  deadline
+	writeDeadline deadline
+	readMu        sync.Mutex // held by the one Read that is under way
+	writeMu       sync.Mutex // held by the one Write that is under way
+
+	once   sync.Once
+	closed chan struct{}                 // closed by Close or Abort
+	failed atomic.Pointer[syscall.Errno] // why the connection ended early; nil: it has not
 }
 
-// Write is gonet's, with what it has taken counted: netstack does not tell how
-// much of it waits.
-func (c *Conn) Write(b []byte) (int, error) {
-	n, err := c.TCPConn.Write(b)
-	c.written.Add(uint32(n))
-	return n, err
+// newConn is the connection of a flow that netstack has established.
+func newConn(f *flow, ep *tcp.Endpoint, wq *waiter.Queue) *Conn {
+	return &Conn{
+		ep: ep, wq: wq, written: &f.written, closed: make(chan struct{}),
+		local:  net.TCPAddrFromAddrPort(f.tuple.Server()),
+		remote: net.TCPAddrFromAddrPort(f.tuple.Client()),
+	}
+}
+
+// LocalAddr is the endpoint's address and port, a *net.TCPAddr.
+func (c *Conn) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr is the client's address and port, a *net.TCPAddr.
+func (c *Conn) RemoteAddr() net.Addr { return c.remote }
+
+// Read implements net.Conn.
+func (c *Conn) Read(b []byte) (int, error) {
+	c.readMu.Lock()
+	defer c.readMu.Unlock()
+	if c.isClosed() {
+		return 0, c.opError("read", net.ErrClosed)
+	}
+	if len(b) == 0 {
+		return 0, nil
+	}
+	w := tcpip.SliceWriter(b)
+	n, err := c.retry(&c.readDeadline, waiter.ReadableEvents, func() (int, tcpip.Error) {
+		result, err := c.ep.Read(&w, tcpip.ReadOptions{})
+		return result.Count, err
+	})
+	if err == nil {
+		c.ep.ModerateRecvBuf(n)
+		return n, nil
+	}
+	if errors.Is(err, syscall.EPIPE) { // nothing comes any more
+		return 0, io.EOF
+	}
+	return 0, c.opError("read", err)
+}
+
+// Write implements net.Conn. What it has taken is counted for ss(8): netstack does
+// not tell how much of it waits.
+func (c *Conn) Write(b []byte) (n int, err error) {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	defer func() { c.written.Add(uint32(n)) }()
+	var r bytes.Reader
+	for first := true; first || n < len(b); first = false {
+		r.Reset(b[n:])
+		taken, err := c.retry(&c.writeDeadline, waiter.WritableEvents, func() (int, tcpip.Error) {
+			if r.Len() == 0 {
+				return 0, nil
+			}
+			n, err := c.ep.Write(&r, tcpip.WriteOptions{})
+			return int(n), err
+		})
+		n += taken
+		if err != nil {
+			return n, c.opError("write", err)
+		}
+	}
+	return n, nil
+}
+
+// retry calls what may find that it would have to wait, until it need not, or the
+// deadline or Close ends it.
+func (c *Conn) retry(d *deadline, events waiter.EventMask, try func() (int, tcpip.Error)) (int, error) {
+	var ready <-chan struct{}
+	for {
+		passed := d.done()
+		select {
+		case <-c.closed:
+			return 0, net.ErrClosed
+		case <-passed:
+			return 0, os.ErrDeadlineExceeded
+		default:
+		}
+		n, err := try()
+		switch err.(type) {
+		case nil:
+			return n, nil
+		case *tcpip.ErrWouldBlock:
+		default:
+			return n, c.errorOf(err)
+		}
+		if ready == nil { // and try again: an event may have come in between
+			var entry waiter.Entry
+			entry, ready = waiter.NewChannelEntry(events | waiter.EventHUp | waiter.EventErr)
+			c.wq.EventRegister(&entry)
+			defer c.wq.EventUnregister(&entry)
+			continue
+		}
+		select {
+		case <-ready:
+		case <-passed:
+		case <-c.closed:
+		}
+	}
+}
+
+// errorOf turns what netstack says of a read or write into Go's kind of error.
+// Netstack tells only once why a connection ended.
+func (c *Conn) errorOf(err tcpip.Error) error {
+	if c.isClosed() {
+		return net.ErrClosed
+	}
+	errno := syscall.EPIPE
+	switch err.(type) {
+	case *tcpip.ErrClosedForReceive, *tcpip.ErrClosedForSend, *tcpip.ErrNotConnected:
+		if failed := c.failed.Load(); failed != nil {
+			errno = *failed
+		}
+		return errno
+	case *tcpip.ErrConnectionReset:
+		errno = syscall.ECONNRESET
+	case *tcpip.ErrTimeout:
+		errno = syscall.ETIMEDOUT
+	case *tcpip.ErrConnectionAborted, *tcpip.ErrAborted:
+		errno = syscall.ECONNABORTED
+	default:
+		return goError(err)
+	}
+	c.failed.CompareAndSwap(nil, &errno)
+	return errno
+}
+
+// Close implements net.Conn: it sends a FIN behind what was written, or a RST if
+// something was not read (RFC 2525 section 2.17).
+func (c *Conn) Close() error {
+	if !c.end() {
+		return c.opError("close", net.ErrClosed)
+	}
+	c.ep.Close()
+	return nil
 }
 
 // Abort ends the connection with a RST, whatever is unsent (RFC 9293 section
-// 3.10.5).
-func (c *Conn) Abort() { c.ep.Abort() }
+// 3.10.5). It may follow Close.
+func (c *Conn) Abort() {
+	c.end()
+	c.ep.Abort()
+}
+
+// end marks the connection as closed and reports whether it was not.
+func (c *Conn) end() (first bool) {
+	c.once.Do(func() {
+		first = true
+		close(c.closed)
+		c.readDeadline.set(time.Time{})
+		c.writeDeadline.set(time.Time{})
+	})
+	return first
+}
+
+func (c *Conn) isClosed() bool {
+	select {
+	case <-c.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// CloseRead ends reading, as shutdown(2) does with SHUT_RD.
+func (c *Conn) CloseRead() error { return c.shutdown(tcpip.ShutdownRead) }
+
+// CloseWrite sends a FIN behind what was written, as shutdown(2) does with SHUT_WR.
+func (c *Conn) CloseWrite() error { return c.shutdown(tcpip.ShutdownWrite) }
+
+func (c *Conn) shutdown(how tcpip.ShutdownFlags) error {
+	if c.isClosed() {
+		return c.opError("close", net.ErrClosed)
+	}
+	switch err := c.ep.Shutdown(how); err.(type) {
+	case nil:
+		return nil
+	case *tcpip.ErrNotConnected:
+		return c.opError("close", os.NewSyscallError("shutdown", syscall.ENOTCONN))
+	default:
+		return c.opError("close", goError(err))
+	}
+}
+
+// SetDeadline implements net.Conn.
+func (c *Conn) SetDeadline(t time.Time) error {
+	return c.setDeadline(t, &c.readDeadline, &c.writeDeadline)
+}
+
+// SetReadDeadline implements net.Conn.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(t, &c.readDeadline) }
+
+// SetWriteDeadline implements net.Conn.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(t, &c.writeDeadline) }
+
+func (c *Conn) setDeadline(t time.Time, deadlines ...*deadline) error {
+	if c.isClosed() {
+		return c.opError("set", net.ErrClosed)
+	}
+	for _, d := range deadlines {
+		d.set(t)
+	}
+	return nil
+}
+
+// opError is an error in the form that net has for those of a connection.
+func (c *Conn) opError(op string, err error) error {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		err = os.NewSyscallError(op, errno)
+	}
+	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}
+}

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"net"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
-	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
 	gstack "gvisor.dev/gvisor/pkg/tcpip/stack"
@@ -184,9 +182,11 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 }
 
 // begin notes what the packet says that finished the handshake, and keeps it for
-// netstack: behind one without data where netstack, which wants a segment to begin
-// inside the window, would not take it. Linux takes one that overlaps the window
-// (tcp_check_req, tcp_in_window).
+// netstack, behind an ACK without data if it has more than that to say. In
+// SYN-RECEIVED netstack wants a segment to begin inside the window, where Linux
+// takes one that overlaps it (tcp_check_req, tcp_in_window); and it puts data that
+// comes with the final ACK at the end of its queue, behind the RST or data that
+// the client sent next.
 func (f *flow) begin(first []byte) {
 	first = bytes.Clone(first)
 	f.pending = [][]byte{first}
@@ -200,7 +200,7 @@ func (f *flow) begin(first []byte) {
 	}
 	f.heard(&ip, header)
 	var ack segment.Segment
-	if binary.BigEndian.Uint32(header[offSeq:]) == f.irs+1 || segment.ParseTCP(&ip, &ack) != nil {
+	if segment.ParseTCP(&ip, &ack) != nil || ack.Seq == f.irs+1 && ack.Len() == 0 {
 		return
 	}
 	ack.Seq, ack.Flags, ack.Payload = f.irs+1, segment.ACK, nil
@@ -251,7 +251,7 @@ func (p *Port) established(local netip.Addr, peer tcpip.FullAddress, ep *tcp.End
 		return
 	}
 	f.endpoint.Store(ep)
-	adopted.Established(&Conn{TCPConn: gonet.NewTCPConn(wq, ep), ep: ep, written: &f.written})
+	adopted.Established(newConn(f, ep, wq))
 	f.hangup = waiter.NewFunctionEntry(waiter.EventHUp, func(waiter.EventMask) { f.hungUp(adopted) })
 	wq.EventRegister(&f.hangup)
 	f.hungUp(adopted) // it may have ended before the entry was there
