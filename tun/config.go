@@ -15,6 +15,9 @@ type Config struct {
 	// Host are the addresses of the host's end, each with its subnet, as in
 	// 192.0.2.1/24: at least one.
 	Host []netip.Prefix
+	// Peers are addresses and ports of the endpoint: Device.State says when the
+	// host's packets for them go elsewhere. It may be empty.
+	Peers []netip.AddrPort
 	// MTU in bytes; zero is 1500.
 	MTU int
 	// QueueLen is how many packets the kernel keeps for a reader that is busy;

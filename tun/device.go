@@ -2,7 +2,6 @@ package tun
 
 import (
 	"errors"
-	"net/netip"
 	"os"
 	"sync"
 
@@ -16,10 +15,10 @@ import (
 // Device is a TUN interface that this process made. It is safe for concurrent
 // use.
 type Device struct {
-	name  string
+	made  made
 	index int
-	mtu   int
-	host  []netip.Prefix // the host's addresses on it, as it was created
+	mark  string // see newMark
+	home  uint64 // the inode of the namespace in which it was made
 	// ifce is kept as long as the device lives: water closes its file when it is
 	// collected.
 	ifce    *water.Interface
@@ -67,7 +66,9 @@ func Create(cfg Config) (*Device, error) {
 	if err != nil {
 		return fail("creating", err)
 	}
-	d := &Device{name: cfg.Name, mtu: cfg.MTU, host: cfg.Host, kernel: kernel}
+	d := &Device{kernel: kernel, mark: newMark(), home: inode("/proc/thread-self/ns/net"), made: made{
+		name: cfg.Name, mtu: cfg.MTU, queueLen: cfg.QueueLen, host: cfg.Host, peers: cfg.Peers,
+	}}
 	if err := d.open(links, cfg.Offload); err != nil {
 		return fail("creating", errors.Join(err, kernel.Close()))
 	}
@@ -87,7 +88,7 @@ func (d *Device) open(links *netlink.Handle, wanted bool) (err error) {
 		d.offload = d.refused == nil
 	}
 	if !d.offload {
-		if d.ifce, err = open(d.name); err != nil {
+		if d.ifce, err = open(d.made.name); err != nil {
 			return err
 		}
 	}
@@ -98,10 +99,10 @@ func (d *Device) open(links *netlink.Handle, wanted bool) (err error) {
 }
 
 // Name is the interface's name.
-func (d *Device) Name() string { return d.name }
+func (d *Device) Name() string { return d.made.name }
 
 // MTU is the interface's MTU in bytes, as it was created.
-func (d *Device) MTU() int { return d.mtu }
+func (d *Device) MTU() int { return d.made.mtu }
 
 // Read reads one IP packet of an interface without offload. After Close the
 // error is os.ErrClosed.
@@ -126,13 +127,14 @@ func (d *Device) Write(p []byte) (int, error) {
 }
 
 func (d *Device) errClosed() error {
-	return &os.PathError{Op: "write", Path: d.name, Err: os.ErrClosed}
+	return &os.PathError{Op: "write", Path: d.made.name, Err: os.ErrClosed}
 }
 
 // Close removes the interface and ends a blocked Read. The interface is gone
 // when it returns. Later calls return what the first one did.
 func (d *Device) Close() error {
 	d.once.Do(func() {
+		link, _ := d.find() // nil: there is nothing to wait for
 		d.writing.Lock()
 		d.closed = true
 		d.writing.Unlock()
@@ -140,7 +142,7 @@ func (d *Device) Close() error {
 		if errors.Is(err, os.ErrClosed) {
 			err = nil
 		}
-		d.err = errors.Join(err, d.awaitGone(), d.kernel.Close())
+		d.err = errors.Join(err, d.awaitGone(link), d.kernel.Close())
 	})
 	return d.err
 }

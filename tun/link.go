@@ -11,20 +11,23 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"tcplab/internal/rtnetlink"
 )
 
 // configure gives a new interface what cfg says and brings it up.
 func (d *Device) configure(links *netlink.Handle, cfg Config) error {
 	fail := func(op string, err error) error {
-		return &Error{Op: op, Name: d.name, Err: err, Hint: hintFor(err)}
+		return &Error{Op: op, Name: d.made.name, Err: err, Hint: hintFor(err)}
 	}
 	link, err := links.LinkByName(d.ifce.Name())
 	if err != nil {
 		return fail("finding interface", err)
 	}
 	d.index = link.Attrs().Index
+	_ = links.LinkAddAltName(link, d.mark)
 	if d.offload {
-		if err := links.LinkSetName(link, d.name); err != nil {
+		if err := links.LinkSetName(link, d.made.name); err != nil {
 			return fail("naming interface", err)
 		}
 		step("named")
@@ -35,7 +38,7 @@ func (d *Device) configure(links *netlink.Handle, cfg Config) error {
 	if err := links.LinkSetTxQLen(link, cfg.QueueLen); err != nil {
 		return fail(fmt.Sprintf("setting queue length %d of interface", cfg.QueueLen), err)
 	}
-	switchIPv6(d.name, cfg.Host)
+	switchIPv6(d.made.name, cfg.Host)
 	for _, host := range cfg.Host {
 		addr := &netlink.Addr{IPNet: ipNet(host)}
 		if host.Addr().Is6() {
@@ -49,6 +52,11 @@ func (d *Device) configure(links *netlink.Handle, cfg Config) error {
 		return fail("bringing up interface", err)
 	}
 	step("up")
+	up, err := d.find()
+	if err != nil {
+		return fail("looking at interface", err)
+	}
+	d.made.qdisc = up.Qdisc
 	return nil
 }
 
@@ -70,17 +78,17 @@ func switchIPv6(name string, host []netip.Prefix) {
 const goneTimeout = 5 * time.Second
 
 // awaitGone waits until the interface is no more.
-func (d *Device) awaitGone() error {
-	if d.index == 0 {
+func (d *Device) awaitGone(link *rtnetlink.Link) error {
+	if link == nil {
 		return nil
 	}
 	for deadline := time.Now().Add(goneTimeout); ; time.Sleep(time.Millisecond) {
-		_, err := d.kernel.LinkByIndex(d.index)
+		_, err := d.kernel.LinkByIndex(link.Index)
 		switch {
 		case errors.Is(err, unix.ENODEV):
 			return nil
 		case time.Now().After(deadline):
-			return &Error{Op: "removing interface", Name: d.name, Err: errors.Join(errors.New("it is still there"), err),
+			return &Error{Op: "removing interface", Name: d.made.name, Err: errors.Join(errors.New("it is still there"), err),
 				Hint: "another process holds it open, perhaps"}
 		}
 	}

@@ -129,11 +129,18 @@ func (c *Config) Check() error {
 // network namespace of the calling thread, and changes nothing.
 func (c *Config) Preflight() []tun.Problem { return tun.Preflight(c.tunConfig()) }
 
+// watchedPorts is for how many ports the host's way to an address is looked at:
+// they are alike mostly, and each costs a status three questions.
+const watchedPorts = 8
+
 // tunConfig is the interface that carries the endpoint.
 func (c *Config) tunConfig() tun.Config {
 	t := tun.Config{Name: c.Dev, MTU: c.MTU, Offload: !c.NoOffload}
 	for _, link := range c.Links {
 		t.Host = append(t.Host, link.Host)
+		for _, port := range c.Ports[:min(len(c.Ports), watchedPorts)] {
+			t.Peers = append(t.Peers, netip.AddrPortFrom(link.Addr, port))
+		}
 	}
 	return t
 }

@@ -102,7 +102,7 @@ func (e *Endpoint) Status(limit int) Status {
 	}
 	if dev, ok := e.device.(interface{ State() (tun.State, error) }); ok {
 		if state, err := dev.State(); err == nil { // else it was removed, perhaps
-			s.Interface, s.Changed = &state.Stats, state.Changes
+			s.Interface, s.Changed = state.Stats, state.Changes
 		}
 	}
 	s.Offload, s.NoOffload = e.offload()
