@@ -86,8 +86,11 @@ func beside(c *cobra.Command, program func(*cobra.Command, []string) ([]string, 
 		if err := files.Check(); err != nil {
 			return badUsage(c, err)
 		}
-		room, inside := userns.Inside()
-		if !inside {
+		room, err := userns.Inside()
+		if err != nil {
+			return err
+		}
+		if room == nil {
 			return userns.Enter()
 		}
 		cfg := instance.Config{Config: config, Version: version(), Out: io.Discard, Files: files, Notes: c.ErrOrStderr()}

@@ -181,6 +181,43 @@ while [ -d /proc/$child ] && ! grep -q '^State:.Z' /proc/$child/status || [ -d $
 	}
 }
 
+// Nothing in the environment has exec believe that it is inside already: it
+// makes its namespace, and removes what it has made and nothing else. Open
+// descriptors are the command's.
+func TestExecForged(t *testing.T) {
+	t.Parallel()
+	for _, forged := range []string{
+		"TCPLAB_INSIDE=$victim", "TCPLAB_AGAIN=$victim", "TCPLAB_AGAIN=3", "TCPLAB_AGAIN=0", "TCPLAB_AGAIN=4 TCPLAB_INSIDE=$victim TCPLAB_RUN_DIR=$victim",
+		"TCPLAB_DETACHED=1",
+	} {
+		out, err := unprivileged(t, "0666", `victim=$(mktemp -d) && mkdir $victim/sub && echo precious >$victim/sub/file && exec 3>$victim/three 4<$victim
+outside=$(readlink /proc/self/ns/net)
+`+forged+` $TCPLAB exec -- sh -c 'readlink /proc/self/ns/net >&3; curl -sS http://192.0.2.2/; case $TCPLAB_RUN_DIR in /tmp/tcplab-exec-*) echo own folder; echo $TCPLAB_RUN_DIR >&3;; esac'
+echo code $?; cat $victim/sub/file; { read inside; read folder; } <$victim/three
+[ "$inside" ] && [ "$inside" != "$outside" ] && echo another namespace; [ -e "$folder" ] || echo folder removed; rm -r $victim`)
+		for _, want := range []string{"tcplab at 192.0.2.2:80\n", "own folder\n", "code 0\n", "precious\n", "another namespace\n", "folder removed\n"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: %v, want %q in\n%s", forged, err, want, out)
+			}
+		}
+	}
+}
+
+// The message names what makes the path shorter: TCPLAB_RUN_DIR is exec's own.
+func TestExecLongTMPDIR(t *testing.T) {
+	t.Parallel()
+	out, _ := unprivileged(t, "0666", `long=$(mktemp -d)/`+strings.Repeat("x", 90)+`; mkdir $long; TMPDIR=$long $TCPLAB exec -- true; echo code $?
+ls $long; rmdir $long $(dirname $long); TMPDIR=/nowhere/at/all $TCPLAB exec -- true`)
+	for _, want := range []string{"the path is longer than 107 bytes", "set TMPDIR to a shorter one, such as /tmp", "code 1\n", "in /nowhere/at/all: ", "set TMPDIR to a directory that you can write to"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("want %q in\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "TCPLAB_RUN_DIR") || strings.Contains(out, "tcplab-exec-") && strings.Contains(out, "rmdir: ") {
+		t.Errorf("advice that does not help, or something left behind:\n%s", out)
+	}
+}
+
 func TestExecForbidden(t *testing.T) {
 	t.Parallel()
 	out, _ := unprivileged(t, "0600", `$TCPLAB exec -- true; echo code $?`)

@@ -65,20 +65,24 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 		if err := files.Check(); err != nil {
 			return badUsage(c, err)
 		}
+		behind, err := detach.Background()
+		if err != nil {
+			return err
+		}
 		ctx, stop := untilSignal(c.Context())
 		defer stop()
-		if !detach.Background() && !*confined && os.Geteuid() == 0 {
+		if behind == nil && !*confined && os.Geteuid() == 0 {
 			c.PrintErrln("tcplab: --sandbox=false: goes on as root, with every capability: a fault in what reads packets would be root's")
 		}
-		if *background && !detach.Background() {
+		if *background && behind == nil {
 			return detach.Start(ctx)
 		}
 		cfg := instance.Config{
 			Config: config, Metrics: metrics, UI: page, Version: version(), Out: c.OutOrStdout(), JSON: *asJSON,
 			Files: files, Notes: c.ErrOrStderr(), Sandbox: *confined,
 		}
-		if *background {
-			cfg.Ready = detach.Ready
+		if behind != nil {
+			cfg.Ready = behind.Ready
 		}
 		return instance.Run(ctx, cfg)
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -82,9 +83,22 @@ func TestRunEndsWithItsContext(t *testing.T) {
 
 func TestWorkerErrorsAreTold(t *testing.T) {
 	for _, order := range []string{`{`, `{"serve":"x"}`} {
-		if err := Work(order, strings.NewReader(""), new(strings.Builder)); err == nil {
+		if err := work(order, strings.NewReader(""), new(strings.Builder)); err == nil {
 			t.Errorf("the order %s is no error", order)
 		}
+	}
+}
+
+// A worker that somebody types, where they are, floods nothing.
+func TestWorkerIsStartedByRunAlone(t *testing.T) {
+	order, err := json.Marshal(Order{Load: "flood", For: time.Second, Count: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TCPLAB_AGAIN", "3")
+	var out strings.Builder
+	if err := Work(string(order), strings.NewReader(""), &out); err == nil || !strings.Contains(err.Error(), "run tcplab bench") || out.Len() > 0 {
+		t.Errorf("%v, and it says %q", err, out.String())
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"time"
 
+	"tcplab/internal/again"
 	"tcplab/internal/netns"
 )
 
@@ -46,9 +47,26 @@ type Result struct {
 // rate is the count by second.
 func (r *Result) rate() float64 { return float64(r.Count) / r.Elapsed.Seconds() }
 
+// workerPart is what a worker plays.
+const workerPart = "bench-worker"
+
 // Work does what order says, as a worker process: it answers on out, once a load
-// is done, or for each line that comes in. It ends when in does.
+// is done, or for each line that comes in. It ends when in does. A process that
+// Run has not started, inside a namespace, is refused: its load would go wherever
+// it is.
 func Work(order string, in io.Reader, out io.Writer) error {
+	switch origin, err := again.As(workerPart); {
+	case err != nil:
+		return err
+	case origin == nil:
+		return errors.New("this is what tcplab bench starts, in network namespaces that it makes: run tcplab bench")
+	default:
+		_ = origin.Socket.Close()
+	}
+	return work(order, in, out)
+}
+
+func work(order string, in io.Reader, out io.Writer) error {
 	var o Order
 	if err := json.Unmarshal([]byte(order), &o); err != nil {
 		return fmt.Errorf("reading the worker's order: %w", err)
@@ -116,10 +134,11 @@ func (r *runner) start(ns *netns.Namespace, o Order) (*worker, error) {
 		return nil, err
 	}
 	w.from = json.NewDecoder(stdout)
-	if err := ns.Start(w.cmd); err != nil {
+	socket, err := again.Start(w.cmd, func() error { return ns.Start(w.cmd) }, workerPart, "")
+	if err != nil {
 		return nil, fmt.Errorf("starting a worker: %w", err)
 	}
-	return w, nil
+	return w, socket.Close()
 }
 
 // read reads the worker's next answer.

@@ -21,6 +21,14 @@ func (e *RunningError) Error() string {
 	return fmt.Sprintf("tcplab is already running on %s%s: end it with tcplab down --dev %s, or choose another name with --dev", e.Dev, pid, e.Dev)
 }
 
+// PathTooLongError says that a socket cannot have this path (sun_path of
+// unix(7)). What makes it shorter is the caller's to know.
+type PathTooLongError struct{ Path string }
+
+func (e *PathTooLongError) Error() string {
+	return fmt.Sprintf("control socket %s: the path is longer than %d bytes", e.Path, maxPath)
+}
+
 // NotRunningError says that there is no instance to talk to.
 type NotRunningError struct {
 	Dev       string

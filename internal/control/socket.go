@@ -29,7 +29,7 @@ func claim(dev string) (l *net.UnixListener, path string, err error) {
 	}
 	path = a.own()
 	if len(path) > maxPath {
-		return nil, "", fmt.Errorf("control socket %s: the path is longer than %d bytes: set %s to a shorter one", path, maxPath, RunDirVariable)
+		return nil, "", fmt.Errorf("%w: set %s to a shorter one", &PathTooLongError{path}, RunDirVariable)
 	}
 	unlock, err := lockRunDir()
 	if err != nil {

@@ -5,17 +5,18 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"tcplab/internal/again"
 	"tcplab/internal/control"
 )
 
-// variable tells a process that it is inside; its value is the folder for the
-// control socket.
-const variable = "TCPLAB_INSIDE"
+// part is what the process inside plays.
+const part = "exec"
 
 // capabilities are what CMD gets, over its namespaces alone: what up, curl and
 // tcpdump need, and CAP_SYS_ADMIN for more namespaces, such as those of labs.
@@ -29,14 +30,17 @@ func Enter() error {
 	if err := checkTUN(tunPath); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "tcplab-exec-")
+	room, err := newFolder()
 	if err != nil {
-		return fmt.Errorf("making a folder for the control socket: %w", err)
+		return err
 	}
-	defer os.RemoveAll(dir) // it was there for what has ended
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), variable+"="+dir, control.RunDirVariable+"="+dir)
+	defer func() { _ = room.remove() }() // it was there for what has ended, which may have removed it
+	files, err := room.files()
+	if err != nil {
+		return fmt.Errorf("opening the folder %s: %w", room.path, err)
+	}
+	defer func() { _, _ = files[0].Close(), files[1].Close() }()
+	cmd := again.Command()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = attributes(mayUnshare())
 
@@ -45,9 +49,11 @@ func Enter() error {
 	defer runtime.UnlockOSThread()
 	forward := newForwarder()
 	defer forward.stop()
-	if err := cmd.Start(); err != nil {
+	socket, err := again.Start(cmd, cmd.Start, part, room.path, files...)
+	if err != nil {
 		return system{}.explain(fmt.Errorf("making a namespace: %w", err))
 	}
+	defer socket.Close()
 	forward.to(cmd.Process)
 	return cmd.Wait()
 }
@@ -74,20 +80,23 @@ func mayUnshare() bool {
 	return unix.Capget(&header, &data[0]) == nil && data[0].Effective&need == need
 }
 
-// Inside reports whether this process was started by Enter. Programs that it
-// starts are not told that they are.
-func Inside() (*Room, bool) {
-	dir := os.Getenv(variable)
-	if dir == "" {
-		return nil, false
+// Inside returns the room if this process was started by Enter; nil if it was
+// not. Programs that it starts are not told that they are inside.
+func Inside() (*Room, error) {
+	origin, err := again.As(part)
+	if origin == nil {
+		return nil, err
 	}
-	_ = os.Unsetenv(variable)
-	return &Room{dir: dir, parent: os.Getppid()}, true
+	folder, err := receiveFolder(origin.Files, origin.Text)
+	if err != nil {
+		return nil, err
+	}
+	return &Room{folder: folder, parent: origin.Parent}, folder.use()
 }
 
 // Room is the process inside.
 type Room struct {
-	dir    string
+	folder *folder
 	parent int
 }
 
@@ -99,11 +108,17 @@ func (r *Room) Prepare() error {
 	return nil
 }
 
-// Explain says of an error inside what the system forbids, if that is the cause.
-func (r *Room) Explain(err error) error { return system{}.explain(err) }
+// Explain says of an error inside what the system forbids, if that is the cause,
+// and what to do about it here.
+func (r *Room) Explain(err error) error {
+	if tooLong, ok := errors.AsType[*control.PathTooLongError](err); ok {
+		return fmt.Errorf("%w; the folder is made in %s: set TMPDIR to a shorter one, such as /tmp", tooLong, filepath.Dir(r.folder.path))
+	}
+	return system{}.explain(err)
+}
 
 // Close removes the folder of the control socket, for a parent that is gone.
-func (r *Room) Close() error { return os.RemoveAll(r.dir) }
+func (r *Room) Close() error { return r.folder.remove() }
 
 // orphaned reports whether the process that waits for us is gone.
 func (r *Room) orphaned() bool { return os.Getppid() != r.parent }
