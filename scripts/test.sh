@@ -73,6 +73,9 @@ go test -race -count=1 -timeout 14m ./...
 
 scripts/vulnerabilities.sh
 
+# Each fuzz target for a short time, so that none is forgotten and each runs.
+scripts/fuzz.sh 3s
+
 # Every lab, as a user runs them: most of the time they wait, and a newcomer's
 # build has the processors.
 work=$(mktemp -d)
