@@ -5,18 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"strconv"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"tcplab/internal/capture"
 	"tcplab/internal/control"
-	"tcplab/internal/instance"
 	"tcplab/internal/outfile"
 )
 
@@ -136,37 +133,4 @@ func parseSnaplen(text string) (int, error) {
 		n = 0
 	}
 	return n, capture.CheckSnaplen(n)
-}
-
-// size is a flag for a number of bytes, like 100MB.
-type size struct{ bytes *int64 }
-
-func (s size) Set(text string) error {
-	n, err := humanize.ParseBytes(text)
-	if err != nil || n > math.MaxInt64 || n != 0 && n < outfile.MinSize {
-		return fmt.Errorf("give a size like 100MB, at least %s, or 0 for one file of any size", humanize.Bytes(outfile.MinSize))
-	}
-	*s.bytes = int64(n)
-	return nil
-}
-
-func (s size) String() string { return strconv.FormatInt(*s.bytes, 10) }
-func (s size) Type() string   { return "size" }
-
-// addFileFlags adds the flags for what "up" writes beside its output.
-func addFileFlags(c *cobra.Command, files *instance.Files) {
-	flags := c.Flags()
-	flags.StringVar(&files.Capture, "capture", "", "write the packets to `FILE` as pcapng, with the listener's reasons as comments")
-	flags.Var(value[int]{&files.Snaplen, parseSnaplen, "bytes"}, "snaplen", "keep the first bytes of each packet in the capture")
-	flags.Var(size{&files.Rotation.Size}, "capture-size", "size, like 100MB, at which FILE becomes FILE.1 and a new one is begun; 0 is never")
-	flags.Var(value[int]{&files.Rotation.Keep, parseKeep, "n"}, "capture-keep", "how many full files are kept beside FILE")
-	flags.StringVar(&files.Events, "events", "", "write the events to `FILE` as JSON objects, one a line")
-}
-
-func parseKeep(text string) (int, error) {
-	n, err := strconv.ParseInt(text, 10, 16)
-	if err != nil || n < 1 {
-		return 0, errors.New("give a number, 1 or more")
-	}
-	return int(n), nil
 }

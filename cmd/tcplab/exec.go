@@ -9,11 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tcplab/internal/capture"
 	"tcplab/internal/control"
 	"tcplab/internal/endpoint"
 	"tcplab/internal/instance"
-	"tcplab/internal/outfile"
 	"tcplab/internal/userns"
 )
 
@@ -73,8 +71,7 @@ func beside(c *cobra.Command, program func(*cobra.Command, []string) ([]string, 
 	addListenerFlags(c, &config)
 	addAppFlags(c, &config)
 	link := addLinkFlags(c, &config)
-	files := instance.Files{Snaplen: capture.Snaplen, Rotation: outfile.Rotation{Keep: 4}}
-	addFileFlags(c, &files)
+	files := addFileFlags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		args, err := program(c, args)
 		if err != nil {
@@ -93,7 +90,7 @@ func beside(c *cobra.Command, program func(*cobra.Command, []string) ([]string, 
 		if room == nil {
 			return userns.Enter()
 		}
-		cfg := instance.Config{Config: config, Version: version(), Out: io.Discard, Files: files, Notes: c.ErrOrStderr()}
+		cfg := instance.Config{Config: config, Version: version(), Out: io.Discard, Files: *files, Notes: c.ErrOrStderr()}
 		defer room.Close() // the process that waits does it, too
 		return runBeside(c, room, cfg, args, greet)
 	}

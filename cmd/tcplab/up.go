@@ -9,11 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"tcplab/internal/app"
-	"tcplab/internal/capture"
 	"tcplab/internal/detach"
 	"tcplab/internal/endpoint"
 	"tcplab/internal/instance"
-	"tcplab/internal/outfile"
 	"tcplab/internal/webguard"
 	"tcplab/listener/backlog/profiles"
 )
@@ -52,9 +50,9 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 	c.Flags().Var(value[netip.AddrPort]{&page, webguard.Parse, "address"}, "ui",
 		"serve a live page there; :8080 is loopback; the address to open is printed, with a token that every request needs")
 	c.Flags().Lookup("ui").DefValue = ""
-	files := instance.Files{Snaplen: capture.Snaplen, Rotation: outfile.Rotation{Keep: 4}}
-	addFileFlags(c, &files)
+	files := addFileFlags(c)
 	asJSON := c.Flags().Bool("json", false, "print JSON objects, one a line, instead of text")
+	quiet := c.Flags().BoolP("quiet", "q", false, "print no events: only what is not about one connection")
 	confined := c.Flags().Bool("sandbox", true, "give up root and all capabilities when the interface is up; false: stay root as long as it runs")
 	background := c.Flags().Bool("detach", false, "serve in the background; tcplab down ends it")
 
@@ -78,8 +76,8 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 			return detach.Start(ctx)
 		}
 		cfg := instance.Config{
-			Config: config, Metrics: metrics, UI: page, Version: version(), Out: c.OutOrStdout(), JSON: *asJSON,
-			Files: files, Notes: c.ErrOrStderr(), Sandbox: *confined,
+			Config: config, Metrics: metrics, UI: page, Version: version(), Out: c.OutOrStdout(), JSON: *asJSON, Quiet: *quiet,
+			Files: *files, Notes: c.ErrOrStderr(), Sandbox: *confined,
 		}
 		if behind != nil {
 			cfg.Ready = behind.Ready

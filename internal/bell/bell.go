@@ -23,6 +23,9 @@ func (b Bell) Ring() {
 	}
 }
 
+// C is rung, too, for a select. One of those who wait is woken.
+func (b Bell) C() <-chan struct{} { return b.rung }
+
 // Next waits until take has something and returns it. take says with ok that it
 // had, and with ended that nothing comes any more: then the error is io.EOF.
 // Otherwise it is ctx's.

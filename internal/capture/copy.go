@@ -48,6 +48,9 @@ func Copy(ctx context.Context, sink Sink, s *trace.Subscription, e *Encoder) err
 // write writes a packet.
 func write(sink Sink, e *Encoder, p *trace.Packet) error {
 	defer p.Release()
+	if f, ok := sink.(*File); ok && p.Lost > 0 {
+		f.Missed(p.Lost)
+	}
 	block, err := e.Packet(p)
 	if err != nil {
 		return err

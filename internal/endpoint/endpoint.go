@@ -171,6 +171,11 @@ func (e *Endpoint) Subscribe(size int, kinds events.Kinds) *events.Subscription 
 	return e.hub.Subscribe(size, kinds)
 }
 
+// Record is Subscribe for a reader that is to miss nothing; see events.Hub.
+func (e *Endpoint) Record(size int, patience time.Duration) *events.Subscription {
+	return e.hub.Record(size, patience)
+}
+
 // Replay is Subscribe that begins with the last events; see events.Hub.
 func (e *Endpoint) Replay(size int, kinds events.Kinds) *events.Subscription {
 	return e.hub.Replay(size, kinds)

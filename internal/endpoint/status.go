@@ -39,8 +39,19 @@ type Status struct {
 	Interface *tun.Stats        `json:"interface,omitempty"`
 	// Changed is what somebody has changed of the interface, and how to undo it.
 	Changed []string `json:"changed,omitempty"`
+	// Files are what is written beside the output.
+	Files []FileStatus `json:"files,omitempty"`
 	// Ended is what was to be written to files and ended with an error, and which.
 	Ended []string `json:"ended,omitempty"`
+}
+
+// FileStatus is a file that packets or events are written to.
+type FileStatus struct {
+	What    string `json:"what"` // capture, events
+	Path    string `json:"path"`
+	Written uint64 `json:"written"` // packets or events
+	Removed uint64 `json:"removed"` // of those, in files that rotation removed
+	Lost    uint64 `json:"lost"`    // missing, as they came faster than they could be written
 }
 
 // LinkStatus is a subnet between the host and the endpoint.

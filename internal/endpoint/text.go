@@ -23,6 +23,11 @@ func (s *Status) Text(now time.Time) string {
 	if s.Interface != nil && s.Interface.TxDropped > 0 {
 		fmt.Fprintf(&b, "%d packets of the host's were lost before they could be read (tx_dropped of %s)\n", s.Interface.TxDropped, s.Dev)
 	}
+	for i := range s.Files {
+		if f := &s.Files[i]; f.Removed+f.Lost > 0 {
+			fmt.Fprintln(&b, f.Text())
+		}
+	}
 	for _, note := range slices.Concat(s.Changed, s.Ended) {
 		fmt.Fprintln(&b, note)
 	}
@@ -86,6 +91,11 @@ func (q *QueueStatus) more(b *strings.Builder, name string) {
 // RuleText is what the profile makes of the backlog: "bsd: incomplete +
 // completed <= 13, that is 3*8/2+1".
 func (l *ListenerStatus) RuleText() string { return l.Profile + ": " + l.Rule }
+
+// Text says how much is missing in a file.
+func (f *FileStatus) Text() string {
+	return fmt.Sprintf("%s to %s: %d written, %d of them in full files that rotation removed, %d lost", f.What, f.Path, f.Written, f.Removed, f.Lost)
+}
 
 // ageText is an age as precise as somebody reading it can use.
 func ageText(us int64) time.Duration {

@@ -83,8 +83,14 @@ func CopyEvery(ctx context.Context, w Writer, s *Subscription, format Format, ev
 	}
 }
 
+// Misser is a Writer that counts the events that are missing among its lines.
+type Misser interface{ Missed(n uint64) }
+
 // write writes an event as a line.
 func write(w io.Writer, e *Event, format Format) error {
+	if m, ok := w.(Misser); ok && e.Lost > 0 {
+		m.Missed(e.Lost)
+	}
 	record := NewRecord(e)
 	line, err := format(&record)
 	if err == nil {

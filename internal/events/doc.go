@@ -4,9 +4,10 @@
 //	listener.Config.Observer ──► Hub.Publish ──► Subscription ──► Next ──► Record ──► text, JSON
 //	(with the listener's lock)                  (a ring each)
 //
-// Packets never wait for a reader. A subscription holds a bounded number of
-// events; when its reader is slower than they come, the oldest ones are lost,
-// and the next event that it gets says how many.
+// A subscription holds a bounded number of events; when its reader is slower than
+// they come, the oldest ones are lost, and the next event that it gets says how
+// many. Packets do not wait for a reader, but for one that records everything (Hub.
+// Record), and for that only while it makes progress.
 //
 // # Concurrency
 //

@@ -3,6 +3,7 @@ package events
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"tcplab/internal/bell"
 	"tcplab/listener"
@@ -20,8 +21,8 @@ type Hub struct {
 	closed bool
 }
 
-// Publish hands e to all subscriptions. It does not wait for their readers, and
-// is meant as the Observer of listener.Config.
+// Publish hands e to all subscriptions. It waits for no reader but those of Record,
+// and is meant as the Observer of listener.Config.
 func (h *Hub) Publish(e listener.Event) {
 	h.mu.Lock()
 	if h.kept.events == nil {
@@ -37,14 +38,32 @@ func (h *Hub) Publish(e listener.Event) {
 
 // Subscribe starts a subscription to the events of the given kinds which holds
 // at most size of them, at least one, until they are read. End it with Close.
-func (h *Hub) Subscribe(size int, kinds Kinds) *Subscription { return h.subscribe(size, kinds, false) }
+func (h *Hub) Subscribe(size int, kinds Kinds) *Subscription {
+	return h.subscribe(h.subscription(size, kinds), false)
+}
+
+// Record is Subscribe to all kinds for a reader that is to miss nothing, as long as
+// it goes on reading: where there is no room, Publish waits for it, and so do the
+// packets. A reader that takes nothing for the time of patience, as on a disk that
+// hangs, loses the oldest events then, without any further waiting until half of
+// its queue is free.
+func (h *Hub) Record(size int, patience time.Duration) *Subscription {
+	s := h.subscription(size, 0)
+	s.patience = patience
+	return h.subscribe(s, false)
+}
 
 // Replay is Subscribe that begins with the events that are kept, as many as
 // there is room for. None is missing between those and the ones that follow.
-func (h *Hub) Replay(size int, kinds Kinds) *Subscription { return h.subscribe(size, kinds, true) }
+func (h *Hub) Replay(size int, kinds Kinds) *Subscription {
+	return h.subscribe(h.subscription(size, kinds), true)
+}
 
-func (h *Hub) subscribe(size int, kinds Kinds, replay bool) *Subscription {
-	s := &Subscription{hub: h, kinds: kinds, ready: bell.New(), ring: newRing(max(size, 1))}
+func (h *Hub) subscription(size int, kinds Kinds) *Subscription {
+	return &Subscription{hub: h, kinds: kinds, ready: bell.New(), room: bell.New(), ring: newRing(max(size, 1))}
+}
+
+func (h *Hub) subscribe(s *Subscription, replay bool) *Subscription {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if replay {

@@ -64,21 +64,25 @@ func NewRecord(e *Event) Record {
 	return r
 }
 
-// textTime is the time of day in a line of text.
-const textTime = "15:04:05.000000"
+// TextTime is the time of day in a line of text, for time.Time.Format.
+const TextTime = "15:04:05.000000"
 
 // Text is the record in a line, in local time: "12:00:01.123456
 // 192.0.2.1:40001  SYN dropped: 13 of 13 queued …". The server is shown where
 // several ports have to be told apart. A loss is a line of its own before it.
 func (r *Record) Text(showServer bool) string {
-	at := r.Time.Local().Format(textTime)
+	at := r.Time.Local().Format(TextTime)
 	who := r.Client.String()
 	if showServer {
 		who += " > " + r.Server.String()
 	}
-	line := fmt.Sprintf("%s  %s  %s: %s", at, who, r.Event, r.Reason)
-	if r.Lost > 0 {
-		line = fmt.Sprintf("%s  (%d events not shown: the reader is too slow)\n%s", at, r.Lost, line)
+	return r.lossText(at) + fmt.Sprintf("%s  %s  %s: %s", at, who, r.Event, r.Reason)
+}
+
+// lossText is the line of a loss, if there was one.
+func (r *Record) lossText(at string) string {
+	if r.Lost == 0 {
+		return ""
 	}
-	return line
+	return fmt.Sprintf("%s  (%d events not shown: the reader is too slow)\n", at, r.Lost)
 }

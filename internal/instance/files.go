@@ -18,10 +18,11 @@ import (
 // Files are what an instance writes beside its output. What cannot be written
 // any more ends; the instance goes on.
 type Files struct {
-	Capture  string           // a pcapng file for the packets; empty: none
-	Snaplen  int              // bytes of each packet in it; zero means capture.Snaplen
-	Rotation outfile.Rotation // of the capture
-	Events   string           // a file for the events, as JSON lines; empty: none
+	Capture      string // a pcapng file for the packets; empty: none
+	Snaplen      int    // bytes of each packet in it; zero means capture.Snaplen
+	CaptureFiles outfile.Rotation
+	Events       string // a file for the events, as JSON lines; empty: none
+	EventsFiles  outfile.Rotation
 }
 
 // Check says what is wrong with f.
@@ -35,14 +36,21 @@ func (f *Files) Check() error {
 		return fmt.Errorf("%s is given for the capture and for the events: give two files", f.Capture)
 	case f.Snaplen != 0 && capture.CheckSnaplen(f.Snaplen) != nil:
 		return fmt.Errorf("snaplen %d: %w", f.Snaplen, capture.CheckSnaplen(f.Snaplen))
-	case f.Rotation.Size != 0 && f.Rotation.Size < outfile.MinSize:
-		return fmt.Errorf("capture size %d: give at least %d bytes, or 0 for one file of any size", f.Rotation.Size, outfile.MinSize)
+	case f.CaptureFiles.Check() != nil:
+		return fmt.Errorf("capture size %d: %w", f.CaptureFiles.Size, f.CaptureFiles.Check())
+	case f.EventsFiles.Check() != nil:
+		return fmt.Errorf("events size %d: %w", f.EventsFiles.Size, f.EventsFiles.Check())
 	}
 	return nil
 }
 
-// fileRing is how many events wait to be written to a file.
-const fileRing = 1 << 16
+const (
+	// fileRing is how many events wait to be written to a file.
+	fileRing = 1 << 15
+	// filePatience is how long packets wait for a disk that hangs before events are
+	// lost.
+	filePatience = 5 * time.Second
+)
 
 // files are the files of a running instance.
 type files struct {
@@ -64,7 +72,7 @@ func (f *files) begin(cfg *Files, ep *endpoint.Endpoint) error {
 		}
 	}
 	if cfg.Events != "" {
-		return f.events(cfg.Events, ep)
+		return f.events(cfg, ep)
 	}
 	return nil
 }
@@ -88,11 +96,13 @@ func (f *files) dirs() []string {
 	return dirs
 }
 
-// canRotate says which file the process cannot rotate, if there is one.
-func (f *files) canRotate() error {
+// settle says which file the process cannot rotate, if there is one.
+func (f *files) settle() error {
 	var errs []error
 	for _, file := range f.open {
-		errs = append(errs, file.CanRotate())
+		note, err := file.Settle()
+		errs = append(errs, err)
+		f.note(nil, note)
 	}
 	return errors.Join(errs...)
 }
@@ -102,7 +112,7 @@ func (f *files) capture(cfg *Files, ep *endpoint.Endpoint) error {
 	if snaplen == 0 {
 		snaplen = capture.Snaplen
 	}
-	file, err := capture.Create(cfg.Capture, cfg.Rotation)
+	file, err := capture.Create(cfg.Capture, cfg.CaptureFiles)
 	if err != nil {
 		return err
 	}
@@ -120,16 +130,21 @@ func (f *files) capture(cfg *Files, ep *endpoint.Endpoint) error {
 	return nil
 }
 
-func (f *files) events(path string, ep *endpoint.Endpoint) error {
-	file, err := outfile.Create("events", path, outfile.Rotation{})
+func (f *files) events(cfg *Files, ep *endpoint.Endpoint) error {
+	file, err := outfile.Create("events", cfg.Events, cfg.EventsFiles)
 	if err != nil {
 		return err
 	}
 	f.open = append(f.open, file)
-	subscription := ep.Subscribe(fileRing, 0)
+	subscription := ep.Record(fileRing, filePatience)
 	f.write = append(f.write, func() {
 		defer subscription.Close()
-		f.note(events.Copy(context.Background(), lines{file}, subscription, events.JSON), "")
+		err := events.Copy(context.Background(), lines{file}, subscription, events.JSON)
+		text := ""
+		if t := status(file); t.Removed+t.Lost > 0 {
+			text = t.Text()
+		}
+		f.note(err, text)
 	})
 	return nil
 }
@@ -147,6 +162,20 @@ func (f *files) note(err error, text string) {
 	}
 }
 
+// status is what became of the files until now.
+func (f *files) status() []endpoint.FileStatus {
+	var list []endpoint.FileStatus
+	for _, file := range f.open {
+		list = append(list, status(file))
+	}
+	return list
+}
+
+func status(file *outfile.File) endpoint.FileStatus {
+	t := file.Totals()
+	return endpoint.FileStatus{What: file.What(), Path: file.Path(), Written: t.Written, Removed: t.Removed, Lost: t.Lost}
+}
+
 // faults are what went wrong so far.
 func (f *files) faults() []string {
 	f.mu.Lock()
@@ -158,8 +187,42 @@ func (f *files) faults() []string {
 	return texts
 }
 
+// stuckTime is how long a disk may hang at the end.
+const stuckTime = 20 * time.Second
+
+// await waits for written as long as something is written.
+func (f *files) await(written <-chan struct{}) {
+	limit := stuckTime
+	for _, file := range f.open {
+		if !file.Regular() {
+			limit = drainTime // somebody reads it, or does not
+		}
+	}
+	tick := time.NewTicker(limit / 20)
+	defer tick.Stop()
+	for last, since := f.written(), time.Now(); time.Since(since) < limit; {
+		select {
+		case <-written:
+			return
+		case <-tick.C:
+		}
+		if now := f.written(); now != last {
+			last, since = now, time.Now()
+		}
+	}
+}
+
+// written is how much was written to all files.
+func (f *files) written() (sum uint64) {
+	for _, file := range f.open {
+		sum += file.Totals().Written
+	}
+	return sum
+}
+
 // end waits until everything is written, the endpoint being closed, and closes
-// the files. A FIFO whose reader has stopped does not keep it waiting for long.
+// the files. A FIFO whose reader has stopped does not keep it waiting for long, nor
+// does a disk that hangs for ever.
 // It returns what went wrong, which has been told already.
 func (f *files) end() error {
 	written := make(chan struct{})
@@ -167,10 +230,7 @@ func (f *files) end() error {
 		f.writers.Wait()
 		close(written)
 	}()
-	select {
-	case <-written:
-	case <-time.After(drainTime):
-	}
+	f.await(written)
 	for _, file := range f.open {
 		if err := file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 			f.note(err, "")

@@ -147,7 +147,7 @@ func TestDiskFull(t *testing.T) {
 func TestFileCannotBeMade(t *testing.T) {
 	for _, files := range []instance.Files{
 		{Capture: "/nowhere/x"}, {Events: "/nowhere/x"}, {Capture: "-"}, {Events: "-"}, {Capture: "x", Events: "x"},
-		{Capture: "x", Snaplen: 1}, {Capture: "x", Rotation: outfile.Rotation{Size: 1}},
+		{Capture: "x", Snaplen: 1}, {Capture: "x", CaptureFiles: outfile.Rotation{Size: 1}}, {Events: "x", EventsFiles: outfile.Rotation{Size: 1}},
 	} {
 		p := start(t, func(c *instance.Config) { c.Files = files })
 		if _, err := io.ReadAll(p.output); err != nil {

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"sync"
 	"time"
 
 	"tcplab/internal/control"
 	"tcplab/internal/endpoint"
-	"tcplab/internal/events"
 	"tcplab/internal/sandbox"
 )
 
@@ -26,6 +26,8 @@ type Config struct {
 
 	Out  io.Writer // takes the banner, the events and the totals
 	JSON bool      // as JSON objects, one a line, instead of text
+	// Quiet leaves out what is about one connection: the events.
+	Quiet bool
 
 	// Sandbox has the process give up its privileges, for good, when the endpoint is
 	// up; see package sandbox.
@@ -50,7 +52,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	r := &run{config: &cfg, server: server, out: newOutput(&cfg), files: files{notes: cfg.Notes}}
+	r := &run{config: &cfg, server: server, out: newOutput(&cfg), changes: newChanges(), files: files{notes: cfg.Notes}}
 	if err := r.up(); err != nil {
 		return errors.Join(err, r.page.close(), r.metrics.Close(), server.Close(control.Stopped{}))
 	}
@@ -77,6 +79,7 @@ type run struct {
 	metrics  *metricsServer // nil: nowhere
 	page     *page          // likewise
 	out      *output
+	changes  *changes
 	files    files
 }
 
@@ -110,6 +113,7 @@ func (r *run) untilEnd(ctx context.Context) error {
 		final.Error = all.Error()
 	}
 	err = errors.Join(err, r.server.Close(final))
+	r.changes.end()
 
 	select {
 	case <-shown:
@@ -125,51 +129,81 @@ func (r *run) begin(end context.CancelCauseFunc) (shown <-chan struct{}, err err
 	done := make(chan struct{})
 	subscription := r.endpoint.Subscribe(shownRing, 0)
 	if err := r.files.begin(&r.config.Files, r.endpoint); err != nil {
-		r.out.silent = true
+		r.out.silent.Store(true)
 		subscription.Close()
 		close(done)
 		return done, err
 	}
 	if err := r.confine(); err != nil {
-		r.out.silent = true
+		r.out.silent.Store(true)
 		subscription.Close()
 		close(done)
 		return done, err
 	}
 	r.files.start()
-	r.server.Serve(controlled{r.endpoint, &r.files})
+	instance := controlled{r.endpoint, &r.files, r.changes}
+	r.server.Serve(instance)
 	r.metrics.serve(r.endpoint, r.config.Version)
-	r.page.serve(r.endpoint)
+	r.page.serve(instance)
 	err = r.out.banner(r.endpoint.Status(0), r.metrics.where(), r.page.url())
 	if err == nil && r.config.Ready != nil {
 		err = r.config.Ready()
-		r.out.silent = true
+		r.out.silent.Store(true)
 	}
-	if err != nil || r.out.silent {
+	if err != nil || r.out.silent.Load() {
 		subscription.Close()
 		close(done)
 		return done, err
 	}
+	var telling sync.WaitGroup
+	tell := func(what func() error) {
+		telling.Go(func() {
+			if err := what(); err != nil {
+				r.out.silent.Store(true)
+				end(err)
+			}
+		})
+	}
+	tell(func() error { return r.changes.tell(r.out) })
+	if r.config.Quiet {
+		subscription.Close()
+	} else {
+		tell(func() error { return r.out.follow(subscription) })
+	}
 	go func() {
-		defer close(done)
-		if err := events.Copy(context.Background(), r.out, subscription, r.out.format); err != nil {
-			r.out.silent = true
-			end(err)
-		}
+		telling.Wait()
+		close(done)
 	}()
 	return done, nil
 }
 
-// controlled is the endpoint for commands, which hear of the files, too.
+// controlled is the endpoint for commands, which hear of the files, too, and whose
+// changes are told.
 type controlled struct {
 	*endpoint.Endpoint
-	files *files
+	files   *files
+	changes *changes
+}
+
+// Set is the endpoint's, and tells on the output what has changed.
+func (c controlled) Set(changes map[string]string) error {
+	if err := c.Endpoint.Set(changes); err != nil {
+		return err
+	}
+	settings := c.Settings()
+	values := make(map[string]string)
+	for name := range changes {
+		values[name] = settings.Get(name)
+	}
+	status := c.Endpoint.Status(0)
+	c.changes.add(values, status.Listeners[0].RuleText())
+	return nil
 }
 
 // Status is the endpoint's, with what went wrong with the files.
 func (c controlled) Status(limit int) endpoint.Status {
 	status := c.Endpoint.Status(limit)
-	status.Ended = c.files.faults()
+	status.Files, status.Ended = c.files.status(), c.files.faults()
 	return status
 }
 
@@ -177,7 +211,7 @@ func (c controlled) Status(limit int) endpoint.Status {
 // listen by then.
 func (r *run) confine() error {
 	if !r.config.Sandbox {
-		return r.files.canRotate()
+		return r.files.settle()
 	}
 	notes, err := sandbox.Enter(append(r.files.dirs(), r.server.Dir())...)
 	if err != nil {
@@ -188,7 +222,7 @@ func (r *run) confine() error {
 			fmt.Fprintf(r.config.Notes, "tcplab: sandbox: %s\n", note)
 		}
 	}
-	if err := r.files.canRotate(); err != nil {
+	if err := r.files.settle(); err != nil {
 		return fmt.Errorf("%w, or --sandbox=false", err)
 	}
 	return nil

@@ -6,36 +6,37 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"tcplab/internal/endpoint"
-	"tcplab/internal/events"
 )
 
-// output writes what an instance has to say, as text or as JSON. Not safe for
-// concurrent use.
+// output writes what an instance has to say, as text or as JSON. It is safe for
+// concurrent use: each Write is a line or several.
 type output struct {
-	w      *bufio.Writer
-	json   bool
-	format events.Format
-	silent bool // nobody reads any more
+	json       bool
+	showServer bool
+	silent     atomic.Bool // nobody reads any more
+
+	mu sync.Mutex // guards w
+	w  *bufio.Writer
 }
 
 func newOutput(cfg *Config) *output {
-	o := &output{w: bufio.NewWriter(cfg.Out), json: cfg.JSON, format: events.Text(len(cfg.Ports) > 1)}
-	if cfg.JSON {
-		o.format = events.JSON
-	}
-	return o
+	return &output{w: bufio.NewWriter(cfg.Out), json: cfg.JSON, showServer: len(cfg.Ports) > 1}
 }
 
-// notice is a line of JSON beside those of events: the first and the last one.
-// Kind tells them apart.
+// notice is a line of JSON beside those of events: the first and the last one, and
+// changes of settings. Kind tells them apart.
 type notice struct {
 	Time   time.Time         `json:"time"`
-	Kind   string            `json:"kind"`             // "up" or "down"
+	Kind   string            `json:"kind"`             // "up", "set" or "down"
 	Status *endpoint.Status  `json:"status,omitempty"` // of "up"
 	Totals map[string]uint64 `json:"totals,omitempty"` // of "down"
+
+	Changes map[string]string `json:"changes,omitempty"` // of "set": settings and their values
 
 	Metrics *served `json:"metrics,omitempty"` // of "up", with --metrics
 	UI      string  `json:"ui,omitempty"`      // of "up", with --ui: what to open, its token included
@@ -49,6 +50,8 @@ type served struct {
 
 // Write implements events.Writer.
 func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	n, err := o.w.Write(p)
 	if err != nil {
 		err = &outputError{err}
@@ -58,6 +61,8 @@ func (o *output) Write(p []byte) (int, error) {
 
 // Flush implements events.Writer.
 func (o *output) Flush() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if err := o.w.Flush(); err != nil {
 		return &outputError{err}
 	}
@@ -66,7 +71,7 @@ func (o *output) Flush() error {
 
 // say writes text, or n where the output is JSON.
 func (o *output) say(text string, n notice) error {
-	if o.silent {
+	if o.silent.Load() {
 		return nil
 	}
 	if !o.json {

@@ -31,6 +31,6 @@
 //
 // # Concurrency
 //
-// A File has one user at a time, but for Close and Rotated. No goroutine outlives
+// A File has one user at a time, but for Close and Totals. No goroutine outlives
 // the call that started it.
 package outfile

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
 
 	"tcplab/internal/sandbox"
@@ -21,6 +23,31 @@ import (
 type Rotation struct {
 	Size int64 // bytes that a file may have; 0 is any number
 	Keep int   // full files that are kept beside the one that is written, at least 1
+	// Optional has a file whose directory takes no further files be written up to
+	// the bound of all files together, and end there. Otherwise that is an error.
+	Optional bool
+}
+
+// Bound is how many bytes all files have together, but for what belongs to the end
+// of one; 0 is any number.
+func (r *Rotation) Bound() int64 {
+	files := int64(max(r.Keep, 1) + 1)
+	return min(r.Size, math.MaxInt64/files) * files
+}
+
+// Check says what is wrong with r.
+func (r *Rotation) Check() error {
+	if r.Size != 0 && r.Size < MinSize {
+		return fmt.Errorf("give a size like 100MB, at least %s, or 0 for one file of any size", humanize.Bytes(MinSize))
+	}
+	return nil
+}
+
+// Totals are what became of the units of a File.
+type Totals struct {
+	Written uint64 // to files
+	Removed uint64 // of those, in files that rotation removed
+	Lost    uint64 // missing, as they came faster than they could be written
 }
 
 // MinSize is the least size of a file that is rotated: any packet fits in it.
@@ -38,10 +65,10 @@ type File struct {
 	rotate Rotation
 	header []byte
 
-	mu   sync.Mutex // guards file, which Close may close while a write waits
-	file *os.File
+	mu      sync.Mutex // guards changes of the following
+	file    *os.File   // which Close may close while a write waits
+	regular bool       // it can be cut
 
-	regular bool // it can be cut
 	moves   bool // it can be renamed
 	w       *bufio.Writer
 	written int64    // bytes of the current file, with those that w holds
@@ -49,7 +76,9 @@ type File struct {
 	units   uint64   // in the current file, but for its header
 	full    []uint64 // units of the full files that this File made, the newest first
 
-	rotated atomic.Uint64 // units in files that were removed
+	alone bool // no file can be made beside it: it ends at the bound
+
+	totals struct{ written, removed, lost atomic.Uint64 }
 }
 
 // Create makes the file at path, in the place of one that is there. what names it
@@ -108,15 +137,27 @@ func (f *File) begin() error {
 	if err != nil {
 		return err
 	}
+	f.mu.Lock()
 	f.regular = info.Mode().IsRegular()
+	f.mu.Unlock()
 	f.moves = f.regular && f.place != nil && f.place.object == nil
 	f.w = bufio.NewWriterSize(f.file, bufferSize)
 	f.written, f.whole, f.units = 0, 0, 0
 	return nil
 }
 
+// What is what the file has: "capture", "events".
+func (f *File) What() string { return f.what }
+
 // Path is where the file is.
 func (f *File) Path() string { return f.path }
+
+// Regular reports whether it is a file on a disk: no device, FIFO or the like.
+func (f *File) Regular() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.regular
+}
 
 // Dir is a path to the directory in which files are made and renamed, whatever
 // becomes of the directory's name; empty if none are.
@@ -127,18 +168,26 @@ func (f *File) Dir() string {
 	return fmt.Sprintf("/proc/self/fd/%d", fd(f.place.dir))
 }
 
-// CanRotate says why the process cannot make files in Dir, if that is so.
-func (f *File) CanRotate() error {
+// Settle finds out whether the process can make files in Dir, now that its user is
+// the one that it goes on as. If not, that is an error, or said in a note where
+// Rotation is optional.
+func (f *File) Settle() (note string, err error) {
 	if f.Dir() == "" {
-		return nil
+		return "", nil
 	}
-	err := asOwner(func(int) error {
+	refused := asOwner(func(int) error {
 		return unix.Faccessat(fd(f.place.dir), ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 	})
-	if err != nil {
-		return fmt.Errorf("%s in files of a size: tcplab goes on as user %d, who cannot make files beside %s: give a file in a directory where that user can", f.what, sandbox.Owner().UID, f.path)
+	uid := sandbox.Owner().UID
+	switch {
+	case refused == nil:
+		return "", nil
+	case f.rotate.Optional:
+		f.alone = true
+		return fmt.Sprintf("%s to %s: user %d, as whom tcplab goes on, cannot make files beside it: so there is this one only, and it ends at %s",
+			f.what, f.path, uid, humanize.Bytes(uint64(f.rotate.Bound()))), nil
 	}
-	return nil
+	return "", fmt.Errorf("%s in files of a size: tcplab goes on as user %d, who cannot make files beside %s: give a file in a directory where that user can", f.what, uid, f.path)
 }
 
 // Begin writes what each file begins with.
@@ -154,12 +203,16 @@ func (f *File) Begin(header []byte) error {
 // It stays in memory until Flush or until there are many.
 func (f *File) Put(unit []byte) error {
 	full := f.rotate.Size > 0 && f.written+int64(len(unit)) > f.rotate.Size
-	if full && f.moves && f.units > 0 {
+	if full && f.moves && !f.alone && f.units > 0 {
 		if err := f.next(); err != nil {
 			return err
 		}
 	}
+	if full && f.alone && f.written+int64(len(unit)) > f.rotate.Bound() {
+		return errors.Join(fmt.Errorf("%s to %s: it has %s, which is its bound: it ends here", f.what, f.path, humanize.Bytes(uint64(f.rotate.Bound()))), f.Flush())
+	}
 	f.units++
+	f.totals.written.Add(1)
 	return f.put(unit)
 }
 
@@ -218,7 +271,7 @@ func (f *File) next() error {
 	f.full = append([]uint64{f.units}, f.full...)
 	keep := max(f.rotate.Keep, 1)
 	for _, units := range f.full[min(keep, len(f.full)):] {
-		f.rotated.Add(units)
+		f.totals.removed.Add(units)
 	}
 	f.full = f.full[:min(keep, len(f.full))]
 	err := asOwner(func(uid int) error {
@@ -260,9 +313,13 @@ func (f *File) numbered(n int) string {
 	return fmt.Sprintf("%s.%d", f.place.name, n)
 }
 
-// Rotated is how many units were in files that rotation removed. It is safe for
-// concurrent use.
-func (f *File) Rotated() uint64 { return f.rotated.Load() }
+// Missed counts units that were lost before they could be put.
+func (f *File) Missed(n uint64) { f.totals.lost.Add(n) }
+
+// Totals are what became of the units so far. It is safe for concurrent use.
+func (f *File) Totals() Totals {
+	return Totals{Written: f.totals.written.Load(), Removed: f.totals.removed.Load(), Lost: f.totals.lost.Load()}
+}
 
 // Close closes the file. It may be called while a write to a FIFO waits, which
 // then fails.

@@ -50,15 +50,50 @@ func TestRotation(t *testing.T) {
 		}
 		got := strings.Join(kept, "")
 		var want strings.Builder
-		for n := int(f.Rotated()); n < many; n++ {
+		for n := int(f.Totals().Removed); n < many; n++ {
 			want.Write(lineOf(n))
 		}
 		if got != want.String() {
-			t.Errorf("%d lines, %d rotated away: kept\n%swant\n%s", many, f.Rotated(), got, &want)
+			t.Errorf("%d lines, %d rotated away: kept\n%swant\n%s", many, f.Totals().Removed, got, &want)
 		}
 		if _, err := os.Stat(path + ".4"); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("a fourth full file is kept: %v", err)
 		}
+	}
+}
+
+// Where no file can be made beside it, a file of which that is not demanded is the
+// only one, and ends at the bound of all of them.
+func TestAlone(t *testing.T) {
+	g := newGround(t)
+	g.file("roots/x", "", 0, 0o666)
+	g.must(os.Chmod(g.at("roots/x"), 0o666))
+	called(t, bob)
+	rotate := Rotation{Size: 300, Keep: 2}
+	f, err := Create("events", g.at("roots/x"), rotate)
+	g.must(err)
+	if note, err := f.Settle(); err == nil || !strings.Contains(err.Error(), "user 4321, who cannot make files beside "+g.at("roots/x")) {
+		t.Errorf("demanded: %q, %v", note, err)
+	}
+	g.must(f.Close())
+
+	rotate.Optional = true
+	f, err = Create("events", g.at("roots/x"), rotate)
+	g.must(err)
+	note, err := f.Settle()
+	if err != nil || !strings.HasSuffix(note, "user 4321, as whom tcplab goes on, cannot make files beside it: so there is this one only, and it ends at 900 B") {
+		t.Errorf("not demanded: %q, %v", note, err)
+	}
+	for n := 0; err == nil; n++ {
+		err = f.Put(lineOf(n))
+	}
+	if !strings.HasSuffix(err.Error(), "it has 900 B, which is its bound: it ends here") {
+		t.Error(err)
+	}
+	g.must(f.Close())
+	text, err := os.ReadFile(g.at("roots/x"))
+	if err != nil || len(text) > 900 || len(text) < 880 || text[len(text)-1] != '\n' {
+		t.Errorf("it has %d bytes, %v", len(text), err)
 	}
 }
 
