@@ -24,7 +24,8 @@ func newUp() *cobra.Command {
 application there, behind a listener that keeps the two queues of listen(2) as
 the profile says. It prints where it listens, what the profile makes of the
 backlog, and then a line for each event of a connection: admitted, promoted,
-accepted, SYN dropped and why, expired, reset.
+accepted, SYN dropped and why, expired, reset. Beyond 50 events a second, equal
+ones are summed up in a line; --quiet prints none, --json and --events have all.
 
 Once the interface is up it goes on as the user who called sudo, else as nobody,
 without any capability.

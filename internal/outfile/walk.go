@@ -233,9 +233,10 @@ func shared(dir *os.File, uid int) (bool, error) {
 const overflowUID = 65534
 
 // trusted reports whether a file's owner can do the user no harm: the user, and
-// root, also the root outside of a user namespace.
+// root. In a user namespace the root outside of it cannot be told from others, so
+// these are trusted with the files of anybody but that root.
 func trusted(owner, uid int) bool {
-	return owner == 0 || owner == uid || owner == overflowUID && !sandbox.HasUser(overflowUID)
+	return owner == 0 || owner == uid || owner == overflowUID && !sandbox.HasUser(overflowUID) && !sandbox.IsRoot(uid)
 }
 
 // fd is a file's descriptor. Other than File.Fd it changes nothing about it.

@@ -161,6 +161,11 @@ func TestMapped(t *testing.T) {
 			t.Errorf("id %d: %v, want %v", id, got, want)
 		}
 	}
+	for id, want := range map[int]int{0: 1000, 10: 100000, 29: 100019} {
+		if got, ok := outside(file, id); got != want || !ok {
+			t.Errorf("id %d is %d outside, %v, want %d", id, got, ok, want)
+		}
+	}
 	if !mapped(file+".none", nobody) {
 		t.Error("a kernel without user namespaces has every user")
 	}

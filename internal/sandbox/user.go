@@ -64,19 +64,32 @@ func Owner() User {
 // HasUser reports whether the process's user namespace has a user.
 func HasUser(uid int) bool { return mapped("/proc/self/uid_map", uid) }
 
-// mapped reports whether a user namespace has an id, by its map
-// (user_namespaces(7)): lines of a first id inside, one outside, and a count.
+// IsRoot reports whether a user is the system's root, not one that only a user
+// namespace calls so.
+func IsRoot(uid int) bool {
+	outside, ok := outside("/proc/self/uid_map", uid)
+	return ok && outside == 0
+}
+
+// mapped reports whether a user namespace has an id, by its map.
 func mapped(file string, id int) bool {
+	_, ok := outside(file, id)
+	return ok
+}
+
+// outside is what an id of a user namespace is outside of it, by its map
+// (user_namespaces(7)): lines of a first id inside, one outside, and a count.
+func outside(file string, id int) (int, bool) {
 	f, err := os.Open(file)
 	if err != nil {
-		return true // a kernel without user namespaces
+		return id, true // a kernel without user namespaces
 	}
 	defer func() { _ = f.Close() }()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		var inside, outside, count int
 		if _, err := fmt.Sscan(lines.Text(), &inside, &outside, &count); err == nil && id >= inside && id-inside < count {
-			return true
+			return outside + id - inside, true
 		}
 	}
-	return false
+	return 0, false
 }
