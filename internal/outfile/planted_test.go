@@ -296,7 +296,7 @@ func TestSwaps(t *testing.T) {
 					}
 				})
 				made := 0
-				for n := 0; n < 3000 && (n < 500 || made == 0); n++ {
+				for n := 0; n < 3000 && (n < 200 || made == 0); n++ {
 					if g.write(g.at("bob/d/secret")) == nil {
 						made++
 					}
