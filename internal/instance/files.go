@@ -44,13 +44,12 @@ func (f *Files) Check() error {
 	return nil
 }
 
-const (
-	// fileRing is how many events wait to be written to a file.
-	fileRing = 1 << 15
-	// filePatience is how long packets wait for a disk that hangs before events are
-	// lost.
-	filePatience = 5 * time.Second
-)
+// fileRing is how many events wait to be written to a file. Tests change it.
+var fileRing = 1 << 15
+
+// filePatience is how long packets wait for a disk that hangs before events are
+// lost.
+const filePatience = 5 * time.Second
 
 // files are the files of a running instance.
 type files struct {

@@ -257,6 +257,9 @@ func (f *File) failed(err error) error {
 	if path, ok := errors.AsType[*os.PathError](err); ok {
 		err = path.Err
 	}
+	if errors.Is(err, os.ErrClosed) { // by Close, which does not wait for ever
+		err = errors.New("it took nothing any more")
+	}
 	return fmt.Errorf("%s to %s: %w: it ends here, and holds what was written until now", f.what, f.path, err)
 }
 
