@@ -31,10 +31,14 @@ const (
 	AdoptionsFailed                     // of those, not taken in time
 	AdoptionOverflows                   // segments dropped while their connection was being adopted
 	TimeWaitReuses                      // SYNs that reopened a connection in TIME-WAIT
+	ChallengeACKs                       // ACKs asked of netstack for what an established connection does not believe
+	ACKsSkippedChallenge                // challenge ACKs that the rate limit held back
+	OutOfWindowICMPs                    // ICMP errors about TCP segments that are not under way, dropped
 	ACKsSkippedTimeWait                 // ACKs of old SYNs in TIME-WAIT that the rate limit held back
 	SYNACKsHeld                         // SYN-ACKs of netstack's that were not sent, as the listener had sent its own
 	UnaskedSYNACKs                      // SYN-ACKs of netstack's that no adoption asked for, not sent: a bug
-	UnaskedSegments                     // other segments from an open port for no known connection, not sent
+	StrayResets                         // RSTs of netstack's for what an ended connection had not read, not sent
+	UnaskedSegments                     // other segments from an open port for no known connection, not sent: a bug
 	OrphanedTranslations                // translations found without an endpoint by the sweep: a bug
 
 	// Netstack's own, of the connections that it has adopted and of closed ports.
@@ -51,8 +55,8 @@ const (
 var counterNames = [NumCounters]string{
 	"PacketsIn", "PacketsOut", "PacketsIn6", "PacketsOut6", "InSegs", "OutSegs", "OutRsts",
 	"InHdrErrors", "InOffloadErrors", "InTCPErrors", "InCsumErrors", "UDPCsumErrors", "TCPFragments", "NotOurs", "InvalidSources", "OutErrors",
-	"Adoptions", "AdoptionsFailed", "AdoptionOverflows", "TimeWaitReuses", "ACKsSkippedTimeWait",
-	"SYNACKsHeld", "UnaskedSYNACKs", "UnaskedSegments", "OrphanedTranslations",
+	"Adoptions", "AdoptionsFailed", "AdoptionOverflows", "TimeWaitReuses", "ChallengeACKs", "ACKsSkippedChallenge", "OutOfWindowICMPs", "ACKsSkippedTimeWait",
+	"SYNACKsHeld", "UnaskedSYNACKs", "StrayResets", "UnaskedSegments", "OrphanedTranslations",
 	"EstabResets", "RetransSegs", "Timeouts", "FastRetrans", "SackRecoveries", "NetstackErrors", "NetstackCsumErrors",
 }
 

@@ -59,7 +59,6 @@ type flow struct {
 	finSent  atomic.Bool
 	endpoint atomic.Pointer[tcp.Endpoint]
 	ending
-	oldSYN time.Time // when one was last acknowledged in TIME-WAIT; of the goroutine that reads the device
 
 	mu       sync.Mutex  // guards the following
 	t        translation // constant once the state has left adopting
@@ -81,7 +80,10 @@ func (f *flow) endpointState() tcp.EndpointState {
 
 // inbound takes a segment of the client's.
 func (f *flow) inbound(ip *segment.IP, header []byte, sum sum) {
-	f.heard(ip, header)
+	if !f.heard(ip, header) {
+		f.challenge()
+		return
+	}
 	if f.assassinated() {
 		f.endTimeWait()
 		return
@@ -157,7 +159,7 @@ func (f *flow) outbound(ip *segment.IP, header []byte, sum sum) bool {
 		return false // see endTimeWait
 	}
 	if segment.Flags(header[offFlags]).Has(segment.ACK) {
-		f.rcvNxt.Store(binary.BigEndian.Uint32(header[offAck:]))
+		f.announced(header)
 	}
 	if at := findTimestamps(header); at > 0 {
 		f.tsRecent.Store(binary.BigEndian.Uint32(header[at+4:]))

@@ -61,7 +61,10 @@ func (s *Stack) inbound(packet []byte, h offload.Header) {
 		s.inboundTCP(&ip, sumOf(h))
 		return
 	case segment.ProtocolICMP, segment.ProtocolICMPv6:
-		s.translateQuoteIn(&ip)
+		if !s.quoteIn(&ip) {
+			s.counters.add(OutOfWindowICMPs)
+			return
+		}
 	case segment.ProtocolUDP:
 		if !sumOf(h).right(&ip) {
 			s.counters.add(UDPCsumErrors)
@@ -116,6 +119,8 @@ func (s *Stack) inboundTCP(ip *segment.IP, sum sum) {
 		s.counters.add(InCsumErrors)
 	case f != nil && segment.Flags(header[offFlags])&(segment.SYN|segment.ACK|segment.RST) == segment.SYN:
 		s.inboundSYN(f, port, ip, sum)
+	case f != nil && port != nil && f.reset.Load() && !segment.Flags(header[offFlags]).Has(segment.RST):
+		s.toListener(port, ip, sum) // behind the client's RST: of no connection
 	case f != nil:
 		f.inbound(ip, header, sum)
 	default:
@@ -135,7 +140,7 @@ func (s *Stack) inboundSYN(f *flow, port *Port, ip *segment.IP, sum sum) {
 	case port != nil && f.closed():
 		f.shadowed.Store(true) // until netstack has seen it, or the new connection is adopted
 	case state != tcp.StateTimeWait && !f.closing():
-		s.link.deliver(ip.Packet) // netstack answers with a challenge ACK (RFC 5961)
+		f.challenge() // RFC 5961 section 4
 		return
 	case port == nil || !f.shadowed.Load() && !f.reopens(ip):
 		f.refuse()

@@ -48,8 +48,15 @@ func (s *Stack) outboundTCP(ip *segment.IP, sum sum) bool {
 		s.counters.add(UnaskedSYNACKs)
 		s.log.Error("netstack sent a SYN-ACK that no adoption asked for", "connection", tuple)
 		return false
+	case segment.Flags(header[offFlags]) == segment.RST:
+		// Of netstack's listening endpoint, for what a connection that has ended
+		// had not read. Its numbers are netstack's. The client, if it is there, sends
+		// again, and the listener answers.
+		s.counters.add(StrayResets)
+		return false
 	default:
 		s.counters.add(UnaskedSegments)
+		s.log.Error("netstack sent a segment for no known connection", "connection", tuple, "flags", segment.Flags(header[offFlags]))
 		return false
 	}
 }

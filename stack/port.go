@@ -163,6 +163,15 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 	f.sndNxt.Store(h.ISS + 1)
 	f.sndUna.Store(h.ISS + 1)
 	f.rcvEnd.Store(h.SYN.Seq + 1)
+	f.rcvNxt.Store(h.SYN.Seq + 1)
+	promise := p.promises[0]
+	if !f.tuple.Is4() {
+		promise = p.promises[1]
+	}
+	f.rcvEdge.Store(h.SYN.Seq + 1 + uint32(promise.Window))
+	if h.SYN.Options.HasWindowScale && promise.HasWindowScale {
+		f.rcvWndShift, f.sndWndShift = promise.WindowScale, min(h.SYN.Options.WindowScale, 14) // RFC 7323 section 2.3
+	}
 	f.begin(first)
 	s.adopter.watch(f)
 	if old := s.flows.put(f); old != nil {

@@ -14,18 +14,72 @@ import (
 // icmpHeader is the length of an ICMP header, in front of the quote.
 const icmpHeader = 8
 
-// translateQuoteIn puts netstack's sequence number into an error about a
-// segment that the client was sent.
-func (s *Stack) translateQuoteIn(ip *segment.IP) {
+// The smallest MTU that an ICMP error can bring about: net.ipv4.route.min_pmtu,
+// and the least that a link of IPv6 has (RFC 8200 section 5).
+const (
+	minPMTU4 = 552
+	minPMTU6 = 1280
+)
+
+// quoteIn puts netstack's sequence number into an error about a segment that the
+// client was sent, and reports whether the packet may go on to netstack. An error
+// about a segment that is not under way may not: whoever does not see a connection's
+// segments could slow it down, or end its adoption (RFC 5927; tcp_v4_err). Nor may
+// an error in fragments, which nobody has looked at as a whole.
+func (s *Stack) quoteIn(ip *segment.IP) bool {
+	icmp := ip.Payload()
+	if ip.Continuation || len(icmp) < icmpHeader || !isError(ip.Version, icmp[0]) {
+		return true
+	}
+	if ip.Fragment {
+		return false
+	}
+	if !quotesTCP(ip.Version, icmp[icmpHeader:]) {
+		return true
+	}
 	tcp, tuple := quotedTCP(ip)
 	if len(tcp) < offSeq+4 {
-		return
+		return false
 	}
 	f := s.flows.get(tuple.Reverse())
-	if f == nil || flowState(f.state.Load()) == adopting {
-		return
+	if f == nil || flowState(f.state.Load()) != open {
+		return false
 	}
-	add(tcp[offSeq:], -f.t.seq, ip.Payload()[2:4], false)
+	seq := binary.BigEndian.Uint32(tcp[offSeq:])
+	if segment.Before(seq, f.sndUna.Load()) || segment.After(seq, f.sndNxt.Load()) {
+		return false
+	}
+	add(tcp[offSeq:], -f.t.seq, icmp[2:4], false)
+	switch {
+	case ip.Version == 4 && icmp[0] == 3 && icmp[1] == 4:
+		raiseMTU(icmp, minPMTU4)
+	case ip.Version == 6 && icmp[0] == 2:
+		raiseMTU(icmp, minPMTU6)
+	}
+	return true
+}
+
+// raiseMTU has an ICMP error tell of an MTU of at least least. The field of IPv4
+// has two bytes, behind two that nobody uses.
+func raiseMTU(icmp []byte, least uint32) {
+	field := icmp[4:8]
+	mtu := binary.BigEndian.Uint32(field)
+	if icmp[0] == 3 {
+		mtu &= 0xffff
+	}
+	if mtu < least {
+		add(field, least-binary.BigEndian.Uint32(field), icmp[2:4], false)
+	}
+}
+
+// quotesTCP reports whether a quote says that it is of TCP, however it goes on.
+func quotesTCP(version int, quote []byte) bool {
+	const fragmentHeader = 44
+	if version == 4 {
+		return len(quote) >= 20 && quote[9] == segment.ProtocolTCP
+	}
+	return len(quote) >= 40 && (quote[6] == segment.ProtocolTCP ||
+		quote[6] == fragmentHeader && len(quote) > 40 && quote[40] == segment.ProtocolTCP)
 }
 
 // translateQuoteOut puts the client's acknowledgment back into an error about a

@@ -36,19 +36,8 @@ const oowInterval = 500 * time.Millisecond
 // TIME-WAIT: with an ACK, to which a client that knows nothing of the old
 // connection sends a RST, and then its SYN again (RFC 9293 section 3.10.7.4;
 // tcp_timewait_state_process, tcp_timewait_check_oow_rate_limit). Netstack says
-// nothing to such a SYN, so it is given a segment left of its window instead,
-// which it acknowledges.
-func (f *flow) refuse() {
-	now := time.Now()
-	if !f.oldSYN.IsZero() && now.Sub(f.oldSYN) < oowInterval {
-		f.s.counters.add(ACKsSkippedTimeWait)
-		return
-	}
-	f.oldSYN = now
-	f.s.link.deliver(segment.AppendRequest(nil, &segment.Segment{
-		Tuple: f.tuple, Seq: f.rcvEnd.Load() - 1, Ack: f.sndNxt.Load() - f.t.seq, Flags: segment.ACK,
-	}))
-}
+// nothing to such a SYN.
+func (f *flow) refuse() { f.askACK(ACKsSkippedTimeWait) }
 
 // assassinated reports whether the client has sent an exact RST in TIME-WAIT,
 // which ends it (RFC 9293 section 3.10.7.4; tcp_timewait_state_process without

@@ -19,6 +19,7 @@ const (
 	offSeq      = 4
 	offAck      = 8
 	offFlags    = 13
+	offWindow   = 14
 	offChecksum = 16
 	offOptions  = 20
 )

@@ -153,6 +153,7 @@ func (s *ourServer) counters() (map[string]uint64, error) {
 	counters["InSegs"], counters["OutSegs"] = link[stack.InSegs], link[stack.OutSegs]-link[stack.RetransSegs]
 	counters["RetransSegs"] = link[stack.RetransSegs] + counters["TCPSynRetrans"]
 	counters["EstabResets"] = link[stack.EstabResets]
+	counters["TCPChallengeACK"] += link[stack.ChallengeACKs]
 	counters["TCPACKSkippedTimeWait"] = link[stack.ACKsSkippedTimeWait]
 	counters["InErrs"] = link[stack.InTCPErrors] + link[stack.NetstackErrors] + link[stack.NetstackCsumErrors]
 	counters["InCsumErrors"] = link[stack.InCsumErrors] + link[stack.NetstackCsumErrors]
