@@ -66,6 +66,15 @@ func inNamespaces(e *testscript.Env) error {
 	}
 	work := e.Getenv("WORK")
 	e.Setenv("PATH", work+"/bin:"+e.Getenv("PATH"))
+	e.Setenv(crashes, work+"/crashes")
+	if err := os.Mkdir(work+"/crashes", 0o755); err != nil {
+		return err
+	}
+	e.Defer(func() {
+		if stacks := unlisted(work + "/crashes"); stacks != "" {
+			e.T().Fatal("a system call that internal/sandbox/calls.go does not list:\n" + stacks)
+		}
+	})
 	if err := os.Mkdir(work+"/bin", 0o755); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -15,29 +16,53 @@ var (
 	readableFiles = []string{"/etc/localtime"}
 )
 
+// Rights of landlock(7) to what the process may open. None has it execute a file,
+// make anything but a regular file, or control a device.
+const (
+	readFile = ll.AccessFSReadFile
+	readDir  = readFile | ll.AccessFSReadDir
+	useFile  = readFile | ll.AccessFSWriteFile | ll.AccessFSTruncate
+	useDir   = readDir | useFile | ll.AccessFSMakeReg | ll.AccessFSRemoveFile
+)
+
 // confineFiles leaves the process the files that are open, what is readable, and
-// the directories of writable, and lets it neither connect nor listen over TCP,
-// nor send signals to other processes: all that the kernel's landlock(7) can
-// hold. note says what it cannot.
-func confineFiles(writable []string) (note string, err error) {
-	if !hasLandlock() {
-		return "this kernel has no landlock: the process can read what its user may", nil
+// the directories of writable. Where landlock can, the process does not connect
+// or listen either, nor send signals to other processes. held says what landlock
+// can hold here.
+func confineFiles(writable []string) (held landlockABI, err error) {
+	held = detectLandlock()
+	if held.version == 0 {
+		return held, nil
 	}
 	rules := []landlock.Rule{
-		landlock.RODirs(readableDirs...).IgnoreIfMissing(),
-		landlock.ROFiles(readableFiles...).IgnoreIfMissing(),
-		landlock.RWFiles(os.DevNull), // for a process in the background
+		landlock.PathAccess(readDir, readableDirs...).IgnoreIfMissing(),
+		landlock.PathAccess(readFile, readableFiles...).IgnoreIfMissing(),
+		landlock.PathAccess(useFile, os.DevNull), // for a process in the background
 	}
 	if len(writable) > 0 {
-		rules = append(rules, landlock.RWDirs(writable...))
+		rules = append(rules, landlock.PathAccess(useDir, writable...))
 	}
-	if err := landlock.V6.BestEffort().Restrict(rules...); err != nil {
-		return "", fmt.Errorf("landlock: %w", err)
+	if err := landlock.V11.BestEffort().Restrict(rules...); err != nil {
+		return held, fmt.Errorf("landlock: %w", err)
 	}
-	return "", nil
+	return held, nil
 }
 
-func hasLandlock() bool {
+// scopeFixed is the erratum of landlock without whose correction a process with
+// several threads cannot be kept from sending signals (Linux 6.15, and its
+// predecessors' later versions): the library leaves that rule out then.
+const scopeFixed = 1 << 1
+
+// detectLandlock asks the kernel for its landlock.
+func detectLandlock() landlockABI {
 	version, err := ll.LandlockGetABIVersion()
-	return err == nil && version >= 1
+	if err != nil || version < 1 {
+		return landlockABI{err: errors.Join(err)}
+	}
+	if version >= abiScope {
+		if errata, err := ll.LandlockGetErrata(); err != nil || errata&scopeFixed == 0 {
+			version = abiScope - 1
+		}
+	}
+	return landlockABI{version: version}
 }

@@ -19,6 +19,13 @@ import (
 const confined = "TCPLAB_TEST_CONFINED"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(attacker) != "" {
+		if err := attackMain(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if dir := os.Getenv(confined); dir != "" {
 		if err := lookAround(dir); err != nil {
 			fmt.Println(err)
