@@ -90,7 +90,7 @@ func beside(c *cobra.Command, program func(*cobra.Command, []string) ([]string, 
 		if room == nil {
 			return userns.Enter()
 		}
-		cfg := instance.Config{Config: config, Version: version(), Out: io.Discard, Files: *files, Notes: c.ErrOrStderr()}
+		cfg := instance.Config{Config: config, Out: io.Discard, Files: *files, Notes: c.ErrOrStderr()}
 		defer room.Close() // the process that waits does it, too
 		return runBeside(c, room, cfg, args, greet)
 	}

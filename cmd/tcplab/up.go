@@ -77,7 +77,7 @@ Ctrl-C, a closing terminal or "tcplab down" end it. Nothing is left behind.`,
 			return detach.Start(ctx)
 		}
 		cfg := instance.Config{
-			Config: config, Metrics: metrics, UI: page, Version: version(), Out: c.OutOrStdout(), JSON: *asJSON, Quiet: *quiet,
+			Config: config, Metrics: metrics, UI: page, Out: c.OutOrStdout(), JSON: *asJSON, Quiet: *quiet,
 			Files: *files, Notes: c.ErrOrStderr(), Sandbox: *confined,
 		}
 		if behind != nil {

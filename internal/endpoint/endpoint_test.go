@@ -238,7 +238,7 @@ func TestText(t *testing.T) {
 	text := s.Text(s.Started)
 	for _, want := range []string{
 		"tcplab0: 192.0.2.2 (host 192.0.2.1/24), mtu 1500, process ", ", up 0s\n",
-		"http, accept off, workers unlimited, work 0s\n",
+		"http, accept off, workers unlimited, work 0s; tcplab ",
 		"192.0.2.2:80  bsd: incomplete + completed <= 13, that is 3*8/2+1\nincomplete 0, completed 2; ",
 		"QUEUE      CLIENT       STATE        AGE ",
 		"completed  192.0.2.1:1  ESTABLISHED  ",

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"tcplab/internal/version"
 	"tcplab/listener"
 	"tcplab/listener/backlog"
 	"tcplab/listener/handshake"
@@ -17,6 +18,7 @@ import (
 // other programs as JSON; fields are added, never changed.
 type Status struct {
 	PID     int          `json:"pid"`
+	Version string       `json:"version"` // of the program, as "tcplab version" prints it
 	Started time.Time    `json:"started"`
 	Dev     string       `json:"dev"`
 	MTU     int          `json:"mtu"`
@@ -100,6 +102,7 @@ func (e *Endpoint) Status(limit int) Status {
 	link := e.stack.Counters()
 	s := Status{
 		PID:         os.Getpid(),
+		Version:     version.String(),
 		Started:     e.started,
 		Dev:         e.config.Dev,
 		MTU:         e.device.MTU(),

@@ -14,7 +14,7 @@ import (
 func (s *Status) Text(now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s, %s, process %d, up %v\n", s.Dev, s.LinksText(), s.LinkText(), s.PID, now.Sub(s.Started).Round(time.Second))
-	fmt.Fprintf(&b, "%s, accept %s, workers %s, work %v\n", s.App, s.Accept, workersText(s.Workers), time.Duration(s.WorkUS)*time.Microsecond)
+	fmt.Fprintf(&b, "%s, accept %s, workers %s, work %v; tcplab %s\n", s.App, s.Accept, workersText(s.Workers), time.Duration(s.WorkUS)*time.Microsecond, s.Version)
 	for i := range s.Listeners {
 		fmt.Fprintf(&b, "\n%s  %s\n", s.AddrsText(i), s.Listeners[i].RuleText())
 		s.Listeners[i].text(&b)

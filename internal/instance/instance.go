@@ -12,6 +12,7 @@ import (
 	"tcplab/internal/control"
 	"tcplab/internal/endpoint"
 	"tcplab/internal/sandbox"
+	"tcplab/internal/version"
 )
 
 // Config is what an instance runs with.
@@ -22,7 +23,6 @@ type Config struct {
 	// webguard. The zero value: nowhere.
 	Metrics netip.AddrPort
 	UI      netip.AddrPort // where the page is served, likewise
-	Version string         // of the program
 
 	Out  io.Writer // takes the banner, the events and the totals
 	JSON bool      // as JSON objects, one a line, instead of text
@@ -143,7 +143,7 @@ func (r *run) begin(end context.CancelCauseFunc) (shown <-chan struct{}, err err
 	r.files.start()
 	instance := controlled{r.endpoint, &r.files, r.changes}
 	r.server.Serve(instance)
-	r.metrics.serve(r.endpoint, r.config.Version)
+	r.metrics.serve(r.endpoint, version.String())
 	r.page.serve(instance)
 	err = r.out.banner(r.endpoint.Status(0), r.metrics.where(), r.page.url())
 	if err == nil && r.config.Ready != nil {

@@ -13,6 +13,7 @@ import (
 	"tcplab/internal/events"
 	"tcplab/internal/outfile"
 	"tcplab/internal/trace"
+	"tcplab/internal/version"
 	"tcplab/listener"
 	"tcplab/listener/segment"
 )
@@ -26,6 +27,7 @@ var reportTemplate = template.Must(template.New("report").Parse(reportHTML))
 type report struct {
 	Lab     *Lab
 	Started string
+	Version string // of tcplab
 	Speed   int
 	Items   []Item
 	Claims  int
@@ -59,7 +61,7 @@ func writeReport(path string, l *Lab, s *Scene) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	r := report{Lab: l, Started: s.started.Format("2006-01-02 15:04:05 MST"), Speed: s.Speed(), Items: s.record.Items}
+	r := report{Lab: l, Started: s.started.Format("2006-01-02 15:04:05 MST"), Version: version.String(), Speed: s.Speed(), Items: s.record.Items}
 	r.Failed, r.Claims = s.record.Failed()
 	for i, server := range s.record.Servers {
 		base := l.Name
