@@ -101,12 +101,12 @@ func (s *scratch) run(dir, name string, args ...string) string {
 	return strings.TrimSpace(said.String())
 }
 
-// version builds the program in dir and asks it.
-func (s *scratch) version(dir string, flags ...string) string {
+// version builds the program and asks it.
+func (s *scratch) version(flags ...string) string {
 	s.Helper()
 	program := filepath.Join(s.TempDir(), "program")
-	s.run(dir, "go", append(append([]string{"build", "-o", program}, flags...), ".")...)
-	return s.run(dir, program)
+	s.run(".", "go", append(append([]string{"build", "-o", program}, flags...), ".")...)
+	return s.run(".", program)
 }
 
 func (s *scratch) want(what, got, pattern string) {
@@ -120,29 +120,29 @@ func (s *scratch) want(what, got, pattern string) {
 // after one, with changes, and without git.
 func TestBuilds(t *testing.T) {
 	s := newScratch(t)
-	s.want("no repository", s.version("."), Unknown)
+	s.want("no repository", s.version(), Unknown)
 	s.run(".", "git", "init", "-q", "-b", "main")
 	s.run(".", "git", "add", ".")
 	s.run(".", "git", "commit", "-q", "-m", "one")
 	commit := s.run(".", "git", "rev-parse", "HEAD")[:12]
-	s.want("no tag", s.version("."), `v0\.0\.0-[0-9]{14}-`+commit)
-	s.want("-buildvcs=false", s.version(".", "-buildvcs=false"), Unknown)
-	s.want("a packager", s.version(".", "-buildvcs=false", "-ldflags=-X tcplab/internal/version.stamped=v9"), "v9")
+	s.want("no tag", s.version(), `v0\.0\.0-[0-9]{14}-`+commit)
+	s.want("-buildvcs=false", s.version("-buildvcs=false"), Unknown)
+	s.want("a packager", s.version("-buildvcs=false", "-ldflags=-X tcplab/internal/version.stamped=v9"), "v9")
 	s.run(".", "git", "tag", "v0.5.0")
-	s.want("a tag", s.version("."), `v0\.5\.0`)
+	s.want("a tag", s.version(), `v0\.5\.0`)
 	s.write("main_linux.go", "package main\n")
-	s.want("a tag with changes", s.version("."), `v0\.5\.0\+dirty`)
+	s.want("a tag with changes", s.version(), `v0\.5\.0\+dirty`)
 	s.run(".", "git", "add", ".")
 	s.run(".", "git", "commit", "-q", "-m", "two")
 	second := s.run(".", "git", "rev-parse", "HEAD")[:12]
-	s.want("after a tag", s.version("."), `v0\.5\.1-0\.[0-9]{14}-`+second)
+	s.want("after a tag", s.version(), `v0\.5\.1-0\.[0-9]{14}-`+second)
 
 	for name, want := range map[string]string{"v0.5.0": `v0\.5\.0`, "HEAD": `v0\.5\.0-1-g` + second} {
 		dir := s.TempDir()
 		archive := filepath.Join(dir, "a.tar")
 		s.run(".", "git", "archive", "-o", archive, name)
 		unpacked := newUnpacked(s, archive)
-		unpacked.want("an archive of "+name, unpacked.version("."), want)
+		unpacked.want("an archive of "+name, unpacked.version(), want)
 	}
 }
 
