@@ -85,12 +85,12 @@ func (s *scratch) write(name, text string) {
 	}
 }
 
-// run runs a program in a directory of the scratch, with no settings of the
+// run runs a program in the scratch, with no settings of the
 // user's, and returns its output.
-func (s *scratch) run(dir, name string, args ...string) string {
+func (s *scratch) run(name string, args ...string) string {
 	s.Helper()
 	cmd := exec.CommandContext(s.Context(), name, args...)
-	cmd.Dir = filepath.Join(s.dir, dir)
+	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
 		"GIT_CEILING_DIRECTORIES="+filepath.Dir(s.dir), "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.org")
 	var said, complaint bytes.Buffer
@@ -105,8 +105,8 @@ func (s *scratch) run(dir, name string, args ...string) string {
 func (s *scratch) version(flags ...string) string {
 	s.Helper()
 	program := filepath.Join(s.TempDir(), "program")
-	s.run(".", "go", append(append([]string{"build", "-o", program}, flags...), ".")...)
-	return s.run(".", program)
+	s.run("go", append(append([]string{"build", "-o", program}, flags...), ".")...)
+	return s.run(program)
 }
 
 func (s *scratch) want(what, got, pattern string) {
@@ -121,26 +121,26 @@ func (s *scratch) want(what, got, pattern string) {
 func TestBuilds(t *testing.T) {
 	s := newScratch(t)
 	s.want("no repository", s.version(), Unknown)
-	s.run(".", "git", "init", "-q", "-b", "main")
-	s.run(".", "git", "add", ".")
-	s.run(".", "git", "commit", "-q", "-m", "one")
-	commit := s.run(".", "git", "rev-parse", "HEAD")[:12]
+	s.run("git", "init", "-q", "-b", "main")
+	s.run("git", "add", ".")
+	s.run("git", "commit", "-q", "-m", "one")
+	commit := s.run("git", "rev-parse", "HEAD")[:12]
 	s.want("no tag", s.version(), `v0\.0\.0-[0-9]{14}-`+commit)
 	s.want("-buildvcs=false", s.version("-buildvcs=false"), Unknown)
 	s.want("a packager", s.version("-buildvcs=false", "-ldflags=-X tcplab/internal/version.stamped=v9"), "v9")
-	s.run(".", "git", "tag", "v0.5.0")
+	s.run("git", "tag", "v0.5.0")
 	s.want("a tag", s.version(), `v0\.5\.0`)
 	s.write("main_linux.go", "package main\n")
 	s.want("a tag with changes", s.version(), `v0\.5\.0\+dirty`)
-	s.run(".", "git", "add", ".")
-	s.run(".", "git", "commit", "-q", "-m", "two")
-	second := s.run(".", "git", "rev-parse", "HEAD")[:12]
+	s.run("git", "add", ".")
+	s.run("git", "commit", "-q", "-m", "two")
+	second := s.run("git", "rev-parse", "HEAD")[:12]
 	s.want("after a tag", s.version(), `v0\.5\.1-0\.[0-9]{14}-`+second)
 
 	for name, want := range map[string]string{"v0.5.0": `v0\.5\.0`, "HEAD": `v0\.5\.0-1-g` + second} {
 		dir := s.TempDir()
 		archive := filepath.Join(dir, "a.tar")
-		s.run(".", "git", "archive", "-o", archive, name)
+		s.run("git", "archive", "-o", archive, name)
 		unpacked := newUnpacked(s, archive)
 		unpacked.want("an archive of "+name, unpacked.version(), want)
 	}
@@ -149,6 +149,6 @@ func TestBuilds(t *testing.T) {
 // newUnpacked is what is in an archive, outside any repository.
 func newUnpacked(s *scratch, archive string) *scratch {
 	u := &scratch{s.T, s.TempDir()}
-	u.run(".", "tar", "-xf", archive)
+	u.run("tar", "-xf", archive)
 	return u
 }
