@@ -429,7 +429,7 @@ func TestFailClosed(t *testing.T) {
 		t.Errorf("%d entries, want that of the good SYN only", counts.Incomplete)
 	}
 	c := b.stack.Counters()
-	if c[stack.TCPFragments] != 2 || c[stack.NotOurs] != 3 || c[stack.InCsumErrors] != 1 || c[stack.UnaskedSegments]+c[stack.UnaskedSYNACKs] != 0 {
+	if c[stack.ReasmReqds] != 2 || c[stack.ReasmFails] != 1 || c[stack.ReasmOKs] != 0 || c[stack.NotOurs] != 3 || c[stack.InCsumErrors] != 1 || c[stack.UnaskedSegments]+c[stack.UnaskedSYNACKs] != 0 {
 		t.Errorf("counters %v", c.Map())
 	}
 }

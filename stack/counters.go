@@ -23,7 +23,10 @@ const (
 	InTCPErrors                         // malformed TCP segments for an open port, dropped
 	InCsumErrors                        // of those, wrong TCP checksums
 	UDPCsumErrors                       // UDP datagrams with a wrong checksum, dropped
-	TCPFragments                        // IP fragments of TCP segments, dropped
+	TCPFragments                        // IPv6 fragments of TCP segments, dropped
+	ReasmReqds                          // IPv4 fragments of TCP segments
+	ReasmOKs                            // TCP segments put together of them
+	ReasmFails                          // those given up, and fragments that are none
 	NotOurs                             // TCP segments to an address that is not ours, dropped
 	InvalidSources                      // packets from an address of ours, for no open port, dropped
 	OutErrors                           // packets that the device did not take
@@ -54,7 +57,7 @@ const (
 
 var counterNames = [NumCounters]string{
 	"PacketsIn", "PacketsOut", "PacketsIn6", "PacketsOut6", "InSegs", "OutSegs", "OutRsts",
-	"InHdrErrors", "InOffloadErrors", "InTCPErrors", "InCsumErrors", "UDPCsumErrors", "TCPFragments", "NotOurs", "InvalidSources", "OutErrors",
+	"InHdrErrors", "InOffloadErrors", "InTCPErrors", "InCsumErrors", "UDPCsumErrors", "TCPFragments", "ReasmReqds", "ReasmOKs", "ReasmFails", "NotOurs", "InvalidSources", "OutErrors",
 	"Adoptions", "AdoptionsFailed", "AdoptionOverflows", "TimeWaitReuses", "ChallengeACKs", "ACKsSkippedChallenge", "OutOfWindowICMPs", "ACKsSkippedTimeWait",
 	"SYNACKsHeld", "UnaskedSYNACKs", "StrayResets", "UnaskedSegments", "OrphanedTranslations",
 	"EstabResets", "RetransSegs", "Timeouts", "FastRetrans", "SackRecoveries", "NetstackErrors", "NetstackCsumErrors",

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
-	"slices"
 	"testing"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -252,21 +251,69 @@ func TestOverlappingFragments(t *testing.T) {
 	}
 }
 
-// A TCP header in pieces, the second of which would write over the flags (RFC
-// 1858 section 3.1), reaches nobody.
+// A SYN in fragments is answered like a whole one, in whatever order they come and
+// doubled; not if one of them writes over the flags (RFC 1858 section 3.1) or
+// contradicts another, or if a part is missing.
 func TestFragmentsOfTCP(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		parts func(tcp []byte) []fragment
+		heard bool
+	}{
+		{"two", func(tcp []byte) []fragment { return []fragment{{0, tcp[:16], true}, {16, tcp[16:], false}} }, true},
+		{"the last one first", func(tcp []byte) []fragment { return []fragment{{16, tcp[16:], false}, {0, tcp[:16], true}} }, true},
+		{"in eights, doubled", func(tcp []byte) []fragment {
+			return []fragment{{8, tcp[8:16], true}, {0, tcp[:8], true}, {8, tcp[8:16], true}, {16, tcp[16:], false}}
+		}, true},
+		{"overlapping", func(tcp []byte) []fragment {
+			return []fragment{{0, tcp[:16], true}, {8, tcp[8:24], true}, {16, tcp[16:], false}}
+		}, false},
+		{"overlapping, and once more", func(tcp []byte) []fragment {
+			return []fragment{{0, tcp[:16], true}, {8, tcp[8:24], true}, {0, tcp[:16], true}, {16, tcp[16:], false}}
+		}, false},
+		{"the flags rewritten", func(tcp []byte) []fragment {
+			return []fragment{{8, []byte("rewrites"), true}, {0, tcp[:16], true}, {16, tcp[16:], false}}
+		}, false},
+		{"two ends", func(tcp []byte) []fragment {
+			return []fragment{{24, tcp[24:], false}, {16, tcp[16:24], false}, {0, tcp[:16], true}}
+		}, false},
+		{"no beginning", func(tcp []byte) []fragment { return []fragment{{16, tcp[16:], false}} }, false},
+		{"no end", func(tcp []byte) []fragment { return []fragment{{0, tcp, true}} }, false},
+		{"a part of no eights", func(tcp []byte) []fragment { return []fragment{{0, tcp[:12], true}, {16, tcp[16:], false}} }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			p := b.peer(4001, 1000, segment.Options{})
+			syn := segment.AppendRequest(nil, &segment.Segment{Tuple: p.tuple, Seq: 1000, Flags: segment.SYN, Window: 1000, Payload: []byte("with data...")})
+			for _, part := range test.parts(syn[20:]) {
+				if err := b.dev.Inject(part.packet4(header.TCPProtocolNumber)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if test.heard {
+				p.receive(segment.SYN | segment.ACK)
+			} else {
+				b.unheard()
+			}
+			if n := b.stack.Counters()[stack.ReasmOKs]; (n == 1) != test.heard {
+				t.Errorf("%d segments came of fragments", n)
+			}
+		})
+	}
+}
+
+// Nobody's TCP needs fragments over IPv6: they are dropped.
+func TestFragmentsOfTCPOverIPv6(t *testing.T) {
 	b := newBench(t)
-	p := b.peer(4001, 1000, segment.Options{})
-	syn := segment.AppendRequest(nil, &segment.Segment{Tuple: p.tuple, Seq: 1000, Flags: segment.SYN, Window: 1000})
-	tcp := slices.Concat(syn[20:], make([]byte, 12))
-	parts := []fragment{{0, tcp[:16], true}, {8, tcp[8:24], true}, {16, tcp[16:], false}}
-	for _, part := range parts {
-		if err := b.dev.Inject(part.packet4(header.TCPProtocolNumber)); err != nil {
+	tuple := segment.NewTuple(netip.AddrPortFrom(client6, 4001), server6)
+	syn := segment.AppendRequest(nil, &segment.Segment{Tuple: tuple, Seq: 1000, Flags: segment.SYN, Window: 1000, Payload: []byte("with data...")})
+	for _, part := range []fragment{{0, syn[40:56], true}, {16, syn[56:], false}} {
+		if err := b.dev.Inject(part.packet6(header.TCPProtocolNumber)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.unheard()
-	if n := b.stack.Counters()[stack.TCPFragments]; n != uint64(len(parts)) {
-		t.Errorf("%d fragments are counted, want %d", n, len(parts))
+	if n := b.stack.Counters()[stack.TCPFragments]; n != 2 {
+		t.Errorf("%d fragments are counted, want 2", n)
 	}
 }

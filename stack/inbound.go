@@ -2,6 +2,7 @@ package stack
 
 import (
 	"errors"
+	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 
@@ -88,12 +89,12 @@ func (s *Stack) passOn(ip *segment.IP) {
 func (s *Stack) inboundTCP(ip *segment.IP, sum sum) {
 	header, err := segment.TCPHeader(ip)
 	switch {
-	case errors.Is(err, segment.ErrFragment):
-		s.counters.add(TCPFragments)
-		return
 	case !s.local[ip.Destination()]:
 		// Netstack would take a broadcast address for its own.
 		s.counters.add(NotOurs)
+		return
+	case errors.Is(err, segment.ErrFragment):
+		s.inboundFragment(ip, sum)
 		return
 	}
 	s.counters.add(InSegs)
@@ -125,6 +126,23 @@ func (s *Stack) inboundTCP(ip *segment.IP, sum sum) {
 		f.inbound(ip, header, sum)
 	default:
 		s.passOn(ip) // a closed port: netstack answers with RST
+	}
+}
+
+// inboundFragment keeps a fragment of a TCP segment until the segment is whole,
+// and takes that in then. Nobody needs fragments of TCP over IPv6: see package
+// fragment. A host finishes checksums before it cuts.
+func (s *Stack) inboundFragment(ip *segment.IP, sum sum) {
+	if ip.Version != 4 || sum == sumPartial {
+		s.counters.add(TCPFragments)
+		return
+	}
+	s.counters.add(ReasmReqds)
+	packet, failed := s.fragments.Add(time.Since(s.started), ip)
+	s.counters[ReasmFails].Add(uint64(failed))
+	if packet != nil {
+		s.counters.add(ReasmOKs)
+		s.inbound(packet, offload.Header{})
 	}
 }
 

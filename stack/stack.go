@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 
 	gstack "gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"tcplab/listener/segment"
+	"tcplab/stack/fragment"
 )
 
 // Config is what a Stack starts with.
@@ -37,7 +39,9 @@ type Stack struct {
 	adopter  adopter
 	counters counters
 
-	segment segment.Segment // of the reader, for the listener: used again for each
+	segment   segment.Segment      // of the reader, for the listener: used again for each
+	fragments fragment.Reassembler // of the reader
+	started   time.Time
 
 	mu     sync.RWMutex // guards the following
 	ports  map[uint16]*Port
@@ -51,13 +55,14 @@ type Stack struct {
 // New makes an endpoint on dev, which it takes over: Close closes it.
 func New(dev Device, cfg Config) (*Stack, error) {
 	s := &Stack{
-		dev:   dev,
-		addrs: append([]netip.Prefix(nil), cfg.Addrs...),
-		local: make(map[netip.Addr]bool),
-		log:   cfg.Logger,
-		tap:   cfg.Tap,
-		ports: make(map[uint16]*Port),
-		done:  make(chan struct{}),
+		dev:     dev,
+		started: time.Now(),
+		addrs:   append([]netip.Prefix(nil), cfg.Addrs...),
+		local:   make(map[netip.Addr]bool),
+		log:     cfg.Logger,
+		tap:     cfg.Tap,
+		ports:   make(map[uint16]*Port),
+		done:    make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
