@@ -7,36 +7,27 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/elastic/go-seccomp-bpf"
 	"golang.org/x/sys/unix"
+
+	"tcplab/internal/sandbox"
 )
 
-// noSockets has this program be one that may make no socket and send to no
-// address.
+// noSockets has this program be one that is confined as up is: it may make no
+// socket and send to no address.
 const noSockets = "TCPLAB_TEST_TUN_NO_SOCKETS"
 
-// childWithoutSockets makes an interface, gives up sockets and uses the interface
+// childWithoutSockets makes an interface, gives up its rights and uses the interface
 // to its end.
 func childWithoutSockets() error {
 	d, err := Create(Config{Name: "lab0", Host: subnet})
 	if err != nil {
 		return err
 	}
-	filter := seccomp.Filter{
-		NoNewPrivs: true,
-		Flag:       seccomp.FilterFlagTSync,
-		Policy: seccomp.Policy{
-			DefaultAction: seccomp.ActionAllow,
-			Syscalls: []seccomp.SyscallGroup{{Action: seccomp.ActionErrno, Names: []string{
-				"socket", "socketpair", "connect", "bind", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "setsockopt",
-			}}},
-		},
-	}
-	if err := seccomp.LoadFilter(filter); err != nil {
+	if _, err := sandbox.Enter(); err != nil {
 		return err
 	}
 	if fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE); err == nil {
-		return fmt.Errorf("the filter does not hold: socket %d", fd)
+		return fmt.Errorf("it is not confined: socket %d", fd)
 	}
 	for range 3 {
 		if _, err := d.State(); err != nil {
