@@ -45,6 +45,16 @@ type Status struct {
 	Files []FileStatus `json:"files,omitempty"`
 	// Ended is what was to be written to files and ended with an error, and which.
 	Ended []string `json:"ended,omitempty"`
+	// Sandbox is what holds the process of an instance; nil where there is no instance.
+	Sandbox *SandboxStatus `json:"sandbox,omitempty"`
+}
+
+// SandboxStatus is what holds the process.
+type SandboxStatus struct {
+	On bool `json:"on"` // false with --sandbox=false
+	// Missing is what the kernel cannot hold, right by right, and what the process
+	// can do for that reason. Empty: nothing is missing.
+	Missing []string `json:"missing"`
 }
 
 // FileStatus is a file that packets or events are written to.

@@ -31,6 +31,7 @@ func (s *Status) Text(now time.Time) string {
 	for _, note := range slices.Concat(s.Changed, s.Ended) {
 		fmt.Fprintln(&b, note)
 	}
+	s.Sandbox.text(&b)
 	return b.String()
 }
 
@@ -118,4 +119,17 @@ func TotalsText(counters map[string]uint64) string {
 	return fmt.Sprintf("%d SYNs, %d dropped (SYNs and final ACKs), %d promoted, %d accepted, %d expired, %d reset by clients",
 		counters["SYNsReceived"], counters["ListenDrops"], counters["PassiveOpens"], counters["Accepts"],
 		counters["Expired"], counters["EmbryonicRsts"]+counters["ResetsQueued"])
+}
+
+// text says what the sandbox does not hold.
+func (s *SandboxStatus) text(b *strings.Builder) {
+	if s == nil {
+		return
+	}
+	if !s.On {
+		fmt.Fprintln(b, "sandbox: off, the process keeps the rights that it was started with (--sandbox=false)")
+	}
+	for _, note := range s.Missing {
+		fmt.Fprintf(b, "sandbox: %s\n", note)
+	}
 }

@@ -81,6 +81,7 @@ type run struct {
 	out      *output
 	changes  *changes
 	files    files
+	sandbox  endpoint.SandboxStatus // set by confine
 }
 
 // drainTime is how long a reader of the output gets for what is left at the end.
@@ -141,11 +142,11 @@ func (r *run) begin(end context.CancelCauseFunc) (shown <-chan struct{}, err err
 		return done, err
 	}
 	r.files.start()
-	instance := controlled{r.endpoint, &r.files, r.changes}
+	instance := controlled{r.endpoint, &r.files, r.changes, &r.sandbox}
 	r.server.Serve(instance)
 	r.metrics.serve(r.endpoint, version.String())
 	r.page.serve(instance)
-	err = r.out.banner(r.endpoint.Status(0), r.metrics.where(), r.page.url())
+	err = r.out.banner(instance.Status(0), r.metrics.where(), r.page.url())
 	if err == nil && r.config.Ready != nil {
 		err = r.config.Ready()
 		r.out.silent.Store(true)
@@ -183,6 +184,7 @@ type controlled struct {
 	*endpoint.Endpoint
 	files   *files
 	changes *changes
+	sandbox *endpoint.SandboxStatus // written before anybody asks
 }
 
 // Set is the endpoint's, and tells on the output what has changed.
@@ -200,16 +202,19 @@ func (c controlled) Set(changes map[string]string) error {
 	return nil
 }
 
-// Status is the endpoint's, with what went wrong with the files.
+// Status is the endpoint's, with what went wrong with the files, and what the
+// sandbox does not hold.
 func (c controlled) Status(limit int) endpoint.Status {
 	status := c.Endpoint.Status(limit)
 	status.Files, status.Ended = c.files.status(), c.files.faults()
+	status.Sandbox = c.sandbox
 	return status
 }
 
 // confine gives up privileges, if it is to. The files are open and the sockets
 // listen by then.
 func (r *run) confine() error {
+	r.sandbox = endpoint.SandboxStatus{On: r.config.Sandbox, Missing: []string{}}
 	if !r.config.Sandbox {
 		return r.files.settle()
 	}
@@ -217,6 +222,7 @@ func (r *run) confine() error {
 	if err != nil {
 		return err
 	}
+	r.sandbox.Missing = append(r.sandbox.Missing, notes...)
 	if r.config.Notes != nil {
 		for _, note := range notes {
 			fmt.Fprintf(r.config.Notes, "tcplab: sandbox: %s\n", note)
