@@ -20,11 +20,14 @@ func foreignAttacks() map[string]attack {
 		}
 	}
 	return map[string]attack{
-		"int80-getpid":         i386(20),
-		"int80-unshare":        i386(310, unix.CLONE_NEWNET),
-		"int80-socket":         i386(359, unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP),
-		"int80-ptrace-traceme": i386(26, unix.PTRACE_TRACEME),
-		"int80-kill":           i386(37, uint32(os.Getppid()), 0),
+		"int80-getpid":  i386(20),
+		"int80-unshare": i386(310, unix.CLONE_NEWNET),
+		"int80-socket":  i386(359, unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP),
+		"int80-kill":    i386(37, uint32(os.Getppid()), 0),
+		"int80-ptrace": func(v *victim) func() error {
+			pid := v.neighbour()
+			return func() error { _, err := int80.Call(26, unix.PTRACE_SEIZE, uint32(pid)); return err }
+		},
 		"int80-listen": func(v *victim) func() error {
 			fd := v.socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 			return func() error { _, err := int80.Call(363, uint32(fd), 1); return err }
@@ -68,7 +71,7 @@ func foreignAttacks() map[string]attack {
 		"x32-unshare":  x32(unix.SYS_UNSHARE, unix.CLONE_NEWNET),
 		"x32-socket":   x32(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_STREAM),
 		"x32-io-uring": x32(unix.SYS_IO_URING_SETUP, 4),
-		"x32-ptrace":   x32(521, unix.PTRACE_TRACEME),
+		"x32-ptrace":   x32(521, unix.PTRACE_SEIZE),
 		"x32-execve":   x32(520),
 		"x32-sendto":   x32(unix.SYS_SENDTO),
 		"x32-negative": x32(1 << 31),

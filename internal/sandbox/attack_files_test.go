@@ -21,9 +21,9 @@ func fileAttacks() map[string]attack {
 		return func(v *victim) func() error { return func() error { return change(v.file()) } }
 	}
 	// makes has something made in the directory of the process's own.
-	makes := func(make func(path string) error) attack {
+	makes := func(create func(path string) error) attack {
 		return func(v *victim) func() error {
-			return func() error { return make(filepath.Join(v.dir, "writable", "made")) }
+			return func() error { return create(v.own("made")) }
 		}
 	}
 	device := func(path string) attack {
@@ -42,7 +42,7 @@ func fileAttacks() map[string]attack {
 		"open-root": opens(func(path string) (int, error) { return unix.Open("/proc/self/root"+path, unix.O_RDONLY, 0) }),
 		"open-dir-descriptor": func(v *victim) func() error {
 			dir := v.open(v.dir, unix.O_PATH|unix.O_DIRECTORY)
-			return func() error { _, err := unix.Openat(dir, "file", unix.O_RDONLY, 0); return err }
+			return func() error { _, err := unix.Openat(dir, v.name, unix.O_RDONLY, 0); return err }
 		},
 		"open-path-descriptor": func(v *victim) func() error {
 			fd := v.open(v.file(), unix.O_PATH)
@@ -59,7 +59,7 @@ func fileAttacks() map[string]attack {
 			}
 		},
 		"open-symlink": func(v *victim) func() error {
-			link := filepath.Join(v.dir, "writable", "link")
+			link := v.own("link")
 			v.must(unix.Symlink(v.file(), link))
 			return func() error { _, err := unix.Open(link, unix.O_RDONLY, 0); return err }
 		},
@@ -83,14 +83,14 @@ func fileAttacks() map[string]attack {
 		"zero":     device("/dev/zero"),
 
 		"hard-link": func(v *victim) func() error {
-			return func() error { return unix.Link(v.file(), filepath.Join(v.dir, "writable", "linked")) }
+			return func() error { return unix.Link(v.file(), v.own("linked")) }
 		},
 		"rename-in": func(v *victim) func() error {
-			return func() error { return unix.Rename(v.file(), filepath.Join(v.dir, "writable", "moved")) }
+			return func() error { return unix.Rename(v.file(), v.own("moved")) }
 		},
 		"rename-out": func(v *victim) func() error {
-			own := filepath.Join(v.dir, "writable", "own")
-			v.must(unix.Close(must(v, own)))
+			own := v.own("own")
+			v.must(unix.Close(makeFile(v, own)))
 			return func() error { return unix.Rename(own, filepath.Join(v.dir, "moved")) }
 		},
 		"remove":    onPath(unix.Unlink),
@@ -127,8 +127,13 @@ func fileAttacks() map[string]attack {
 	}
 }
 
-// must makes a file.
-func must(v *victim, path string) int {
+// own is a path in the directory of the process's own, for this attack alone.
+func (v *victim) own(name string) string {
+	return filepath.Join(v.dir, "writable", v.name+"-"+name)
+}
+
+// makeFile makes a file.
+func makeFile(v *victim, path string) int {
 	fd, err := unix.Open(path, unix.O_CREAT|unix.O_WRONLY|unix.O_CLOEXEC, 0o666)
 	v.must(err)
 	return fd

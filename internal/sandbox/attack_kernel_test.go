@@ -71,7 +71,7 @@ func kernelAttacks() map[string]attack {
 		"fanotify":    call(unix.SYS_FANOTIFY_INIT, 0, 0),
 		"inotify":     call(unix.SYS_INOTIFY_INIT1, 0),
 		"keyctl":      call(unix.SYS_KEYCTL, keyGetID, keySession, 1),
-		"add-key": func(v *victim) func() error {
+		"add-key": func(*victim) func() error {
 			kind, name, data := []byte("user\x00"), []byte("k\x00"), []byte("d")
 			return func() error {
 				return call1(unix.SYS_ADD_KEY, uintptr(unsafe.Pointer(&kind[0])), uintptr(unsafe.Pointer(&name[0])),
@@ -80,7 +80,9 @@ func kernelAttacks() map[string]attack {
 		},
 		"chroot": func(v *victim) func() error { return func() error { return unix.Chroot(v.dir) } },
 		"mount": func(v *victim) func() error {
-			return func() error { return unix.Mount("", v.dir, "tmpfs", 0, "") }
+			point := v.own("point")
+			v.must(unix.Mkdir(point, 0o755))
+			return func() error { return unix.Mount("", point, "tmpfs", 0, "") }
 		},
 		"open-tree": func(v *victim) func() error {
 			return func() error { _, err := unix.OpenTree(unix.AT_FDCWD, v.dir, 0); return err }

@@ -56,9 +56,6 @@ func processAttacks() map[string]attack {
 			fd := v.open("/proc/self/ns/net", unix.O_RDONLY)
 			return func() error { return unix.Setns(fd, unix.CLONE_NEWNET) }
 		},
-		"ptrace-traceme": func(*victim) func() error {
-			return func() error { return call1(unix.SYS_PTRACE, unix.PTRACE_TRACEME) }
-		},
 		"kcmp": func(*victim) func() error {
 			pid := uintptr(os.Getpid())
 			return func() error { return call1(unix.SYS_KCMP, pid, pid, 1) } // KCMP_VM

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"path/filepath"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -50,14 +49,14 @@ func socketAttacks() map[string]attack {
 			return func() error { return unix.Sendto(fd, []byte("out"), 0, addr) }
 		},
 		"unix-datagram": func(v *victim) func() error {
-			addr := &unix.SockaddrUnix{Name: filepath.Join(v.dir, "writable", "server")}
+			addr := &unix.SockaddrUnix{Name: v.own("server")}
 			server, fd := v.socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0), v.socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 			v.must(unix.Bind(server, addr))
 			v.must(unix.Chmod(addr.Name, 0o777))
 			return func() error { return unix.Sendto(fd, []byte("out"), 0, addr) }
 		},
 		"unix-abstract-connect": func(v *victim) func() error {
-			addr := &unix.SockaddrUnix{Name: "@server"}
+			addr := &unix.SockaddrUnix{Name: "@" + v.name}
 			server, fd := v.socket(unix.AF_UNIX, unix.SOCK_STREAM, 0), v.socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 			v.must(unix.Bind(server, addr))
 			v.must(unix.Listen(server, 1))

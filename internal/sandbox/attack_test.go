@@ -17,7 +17,7 @@ import (
 )
 
 // Variables that have this program be the process that is taken over: which
-// attack it makes, in which directory, and whether it is confined before.
+// attacks it makes, in which directory, and whether it is confined before.
 const (
 	attacker       = "TCPLAB_TEST_ATTACK"
 	attackerDir    = "TCPLAB_TEST_ATTACK_DIR"
@@ -29,36 +29,84 @@ const (
 type attack func(*victim) (try func() error)
 
 // TestAttacks has a process that was taken over try to get out. Each attack is
-// made in a process of its own, first as a control without a sandbox: there it has
-// to succeed, or to reach a kernel that does not know it. In the sandbox it has
-// to be refused, or to end the process.
+// made without a sandbox first, as a control: there it has to succeed, or to reach
+// a kernel that does not know it. In the sandbox it has to be refused, or to end
+// the process.
 func TestAttacks(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Fatal("this test gives up root: run it as root, with scripts/test.sh")
 	}
-	all := attacks()
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		t.Run(name, func(t *testing.T) {
+	succeeded := []string{success, unix.ENOSYS.Error(), unix.EAFNOSUPPORT.Error(), unix.EPROTONOSUPPORT.Error()}
+	refused := []string{unix.EPERM.Error(), unix.EACCES.Error()}
+	killed := []string{unix.SIGSYS.String()}
+	notThere := []string{unix.ENOSYS.Error()} // so that the C library takes clone
+
+	var free, confined [][]string // the attacks of one process each
+	var together, inSandbox []string
+	names := slices.Sorted(maps.Keys(attacks()))
+	for _, name := range names {
+		if changesItself(name) {
+			free = append(free, []string{name})
+		} else {
+			together = append(together, name)
+		}
+		if foreign(name) {
+			confined = append(confined, []string{name})
+		} else {
+			inSandbox = append(inSandbox, name)
+		}
+	}
+	for _, group := range append(free, together) {
+		t.Run("control/"+group[0], func(t *testing.T) {
 			t.Parallel()
-			switch got := runAttack(t, name, false); got {
-			case "succeeded", unix.ENOSYS.Error(), unix.EAFNOSUPPORT.Error(), unix.EPROTONOSUPPORT.Error():
-			default:
-				t.Errorf("without a sandbox: %s: this attack shows nothing", got)
+			for name, got := range runAttacks(t, group, false) {
+				if !slices.Contains(succeeded, got) {
+					t.Errorf("%s without a sandbox: %s: this attack shows nothing", name, got)
+				}
 			}
-			refused := []string{unix.EPERM.Error(), unix.EACCES.Error(), unix.SIGSYS.String()}
-			if name == "clone3" { // so that the C library takes clone
-				refused = []string{unix.ENOSYS.Error()}
-			}
-			if got := runAttack(t, name, true); !slices.Contains(refused, got) {
-				t.Errorf("in the sandbox: %s", got)
+		})
+	}
+	for _, group := range append(confined, inSandbox) {
+		t.Run("sandbox/"+group[0], func(t *testing.T) {
+			t.Parallel()
+			for name, got := range runAttacks(t, group, true) {
+				want := refused
+				switch {
+				case foreign(name):
+					want = killed
+				case name == "clone3":
+					want = notThere
+				}
+				if !slices.Contains(want, got) {
+					t.Errorf("%s in the sandbox: %s, want %q", name, got, want)
+				}
 			}
 		})
 	}
 }
 
-// runAttack says what came of an attack: "succeeded", an error, or the signal
-// that ended the process.
-func runAttack(t *testing.T, name string, inSandbox bool) string {
+// success is what becomes of an attack that gets out.
+const success = "succeeded"
+
+// foreign reports whether an attack uses another ABI, which ends the process.
+func foreign(name string) bool {
+	return strings.HasPrefix(name, "int80-") || strings.HasPrefix(name, "x32-")
+}
+
+// changesItself reports whether a process cannot make other attacks after one
+// that succeeded.
+func changesItself(name string) bool {
+	for _, prefix := range []string{"exec", "int80-", "x32-", "setuid", "chroot", "chdir", "unshare-", "setns", "capset", "personality"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// runAttacks has one process make attacks, and says what came of each: success,
+// an error, or the signal that ended the process.
+func runAttacks(t *testing.T, names []string, inSandbox bool) map[string]string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "tcplab") // that of the test is root's alone
 	if err != nil {
@@ -66,12 +114,17 @@ func runAttack(t *testing.T, name string, inSandbox bool) string {
 	}
 	defer os.RemoveAll(dir)
 	writable := filepath.Join(dir, "writable")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(writable, 0o777), os.Chmod(writable, 0o777),
-		os.WriteFile(filepath.Join(dir, "file"), []byte("theirs"), 0o666), os.Chmod(filepath.Join(dir, "file"), 0o666)); err != nil {
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(writable, 0o777), os.Chmod(writable, 0o777)); err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(path, []byte("theirs"), 0o666), os.Chmod(path, 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	child := exec.CommandContext(t.Context(), "/proc/self/exe")
-	child.Env = append(os.Environ(), attacker+"="+name, attackerDir+"="+dir, "SUDO_UID=4321", "SUDO_GID=4321",
+	child.Env = append(os.Environ(), attacker+"="+strings.Join(names, " "), attackerDir+"="+dir, "SUDO_UID=4321", "SUDO_GID=4321",
 		"GORACE=atexit_sleep_ms=0")
 	if inSandbox {
 		child.Env = append(child.Env, attackConfined+"=1")
@@ -80,44 +133,54 @@ func runAttack(t *testing.T, name string, inSandbox bool) string {
 	var out, diagnosis bytes.Buffer
 	child.Stdout, child.Stderr = &out, &diagnosis
 	err = child.Run()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		if status := exit.Sys().(syscall.WaitStatus); status.Signaled() {
-			return status.Signal().String()
-		}
-	}
-	if err != nil {
+	end := success // of an attack that says nothing: it became another program
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Sys().(syscall.WaitStatus).Signaled() {
+		end = exit.Sys().(syscall.WaitStatus).Signal().String()
+	} else if err != nil {
 		t.Fatalf("the attacker: %v: %s%s", err, &out, &diagnosis)
 	}
-	if out.Len() == 0 { // it became another program
-		return "succeeded"
+	results := make(map[string]string)
+	for line := range strings.Lines(out.String()) {
+		name, result, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		results[name] = result
 	}
-	return out.String()
+	for _, name := range names {
+		if _, said := results[name]; !said {
+			results[name], end = end, "not tried, after one that ended the process"
+		}
+	}
+	return results
 }
 
 // attackMain is the process that is taken over.
 func attackMain() error {
-	v := &victim{dir: os.Getenv(attackerDir)}
 	if err := errors.Join(loopbackUp(), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")); err != nil {
 		return err
 	}
-	try := attacks()[os.Getenv(attacker)](v)
-	if len(v.faults) > 0 {
-		return fmt.Errorf("preparing: %w", errors.Join(v.faults...))
+	all, names := attacks(), strings.Fields(os.Getenv(attacker))
+	dir := os.Getenv(attackerDir)
+	var tries []func() error
+	for _, name := range names {
+		v := &victim{dir: dir, name: name}
+		tries = append(tries, all[name](v))
+		if len(v.faults) > 0 {
+			return fmt.Errorf("preparing %s: %w", name, errors.Join(v.faults...))
+		}
 	}
 	if os.Getenv(attackConfined) != "" {
-		if notes, err := Enter(filepath.Join(v.dir, "writable")); err != nil || len(notes) > 0 {
+		if notes, err := Enter(filepath.Join(dir, "writable")); err != nil || len(notes) > 0 {
 			return fmt.Errorf("%q: %w", notes, err)
 		}
 	}
-	err := try()
-	errno, isErrno := errors.AsType[unix.Errno](err)
-	switch {
-	case err == nil:
-		fmt.Print("succeeded")
-	case isErrno:
-		fmt.Print(errno.Error())
-	default:
-		fmt.Print(err)
+	for i, name := range names {
+		result := success
+		if err := tries[i](); err != nil {
+			result = err.Error()
+			if errno, ok := errors.AsType[unix.Errno](err); ok {
+				result = errno.Error()
+			}
+		}
+		fmt.Printf("%s: %s\n", name, result)
 	}
 	return nil
 }
@@ -138,7 +201,8 @@ func loopbackUp() error {
 
 // victim is what attacks use.
 type victim struct {
-	dir    string // a file of everybody's, "file", and the directory "writable"
+	dir    string // has a file of everybody's for each attack, and the directory "writable"
+	name   string // of the attack
 	faults []error
 }
 
@@ -161,8 +225,8 @@ func (v *victim) open(path string, flags int) int {
 	return fd
 }
 
-// file is a path that everybody may read and write.
-func (v *victim) file() string { return filepath.Join(v.dir, "file") }
+// file is a path that everybody may read and write, for this attack alone.
+func (v *victim) file() string { return filepath.Join(v.dir, v.name) }
 
 // listener listens in the process's network namespace.
 func (v *victim) listener(protocol int) (addr *unix.SockaddrInet4) {
@@ -224,7 +288,7 @@ func forks(number uintptr, args ...uintptr) error {
 		return errno
 	}
 	if pid == 0 {
-		unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func confineCalls() (unfiltered string, err error) {
 	if native == nil {
 		return noFilter(errUnknownProcessor)
 	}
-	otherwise := uint32(refuse)
+	otherwise := refuse
 	if Unlisted == "trap" {
 		otherwise = trap
 	}
