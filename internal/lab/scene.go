@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tcplab/internal/netns"
+	"tcplab/internal/printable"
 )
 
 // Scene is a lab that runs.
@@ -82,6 +83,7 @@ func (s *Scene) tell(item Item) {
 		s.abort(err)
 	}
 	item.At = time.Since(s.started)
+	item.Text = printable.Text(strings.ReplaceAll(item.Text, "\r\n", "\n")) // programs, and what they were sent, speak in it
 	s.record.Items = append(s.record.Items, item)
 	if _, err := io.WriteString(s.out, item.text()); err != nil {
 		s.abort(fmt.Errorf("writing what happens: %w", err))

@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"tcplab/internal/endpoint"
+	"tcplab/internal/printable"
 )
 
 // The least screen that is drawn on.
@@ -147,7 +148,7 @@ func (m *Model) messageLine(now time.Time) string {
 	case m.mode == typing:
 		return " " + strong.Render("backlog: "+m.typed+"_") + "   Enter sets it, Esc leaves it as it is"
 	case m.gone != nil:
-		return " " + m.gone.Error()
+		return " " + printable.Line(m.gone.Error())
 	case m.message == "" || now.After(m.expires):
 		return ""
 	case m.bad:

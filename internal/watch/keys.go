@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tcplab/internal/endpoint"
+	"tcplab/internal/printable"
 	"tcplab/listener/backlog/profiles"
 )
 
@@ -230,6 +231,7 @@ func (m *Model) Performed(a Action, r Result, now time.Time) {
 // saySet says what a changed setting comes to, and shows it before the next
 // status does.
 func (m *Model) saySet(a Action, s *endpoint.Status, now time.Time) {
+	printable.Fields(s)
 	m.status.Accept = s.Accept
 	for i := range min(len(s.Listeners), len(m.status.Listeners)) {
 		shown, changed := &m.status.Listeners[i], &s.Listeners[i]

@@ -7,6 +7,7 @@ import (
 
 	"tcplab/internal/endpoint"
 	"tcplab/internal/events"
+	"tcplab/internal/printable"
 )
 
 // Bounds of what is asked for and kept.
@@ -54,14 +55,15 @@ const (
 
 // NewModel makes the view of the instance on dev, for a screen of a size.
 func NewModel(dev string, width, height int) *Model {
-	return &Model{dev: dev, width: width, height: height, resume: "auto"}
+	return &Model{dev: printable.Line(dev), width: width, height: height, resume: "auto"}
 }
 
 // Resize tells the size of the screen.
 func (m *Model) Resize(width, height int) { m.width, m.height = width, height }
 
-// Status tells the state of the instance at a time.
+// Status tells the state of the instance at a time. Its texts are made printable.
 func (m *Model) Status(s endpoint.Status, now time.Time) {
+	printable.Fields(&s)
 	another := m.status != nil && (m.status.PID != s.PID || !m.status.Started.Equal(s.Started))
 	if another {
 		m.history, m.events, m.lost, m.pending = nil, nil, 0, nil
@@ -82,8 +84,9 @@ func (m *Model) Status(s endpoint.Status, now time.Time) {
 	}
 }
 
-// Event tells an event of the instance.
+// Event tells an event of the instance. Its texts are made printable.
 func (m *Model) Event(r *events.Record) {
+	printable.Fields(r)
 	m.lost += r.Lost
 	if len(m.events) == keptEvents {
 		m.events = slices.Delete(m.events, 0, 1)
@@ -120,5 +123,5 @@ func (m *Model) dropping() bool {
 const messageTime = 6 * time.Second
 
 func (m *Model) say(now time.Time, bad bool, format string, args ...any) {
-	m.message, m.bad, m.expires = fmt.Sprintf(format, args...), bad, now.Add(messageTime)
+	m.message, m.bad, m.expires = printable.Line(fmt.Sprintf(format, args...)), bad, now.Add(messageTime)
 }
