@@ -29,7 +29,7 @@ after "tcplab set accept=off", that is stepping through accept by hand.`,
 		if err != nil || n < 1 {
 			return badUsage(c, fmt.Errorf("accept %s: give how many connections to take, at least 1", args[0]))
 		}
-		client, err := control.NewClient(*dev)
+		client, err := control.NewClient(*dev, c.ErrOrStderr())
 		if err != nil {
 			return badUsage(c, err)
 		}

@@ -15,6 +15,7 @@ import (
 	"tcplab/internal/capture"
 	"tcplab/internal/control"
 	"tcplab/internal/outfile"
+	"tcplab/internal/printable"
 )
 
 func newCapture() *cobra.Command {
@@ -45,7 +46,7 @@ Ctrl-C ends it; the instance goes on.`,
 		case *to == "-" && isTerminal(c.OutOrStdout()):
 			return badUsage(c, errors.New("pcapng is no text for a terminal: give a file with -w FILE, or a pipe: tcplab capture -w - | wireshark -k -i -"))
 		}
-		client, err := control.NewClient(*dev)
+		client, err := control.NewClient(*dev, c.ErrOrStderr())
 		if err != nil {
 			return badUsage(c, err)
 		}
@@ -63,7 +64,7 @@ func receive(ctx context.Context, c *cobra.Command, client *control.Client, to s
 		return err
 	}
 	defer stream.Close()
-	var sink capture.Sink = capture.NewStream(c.OutOrStdout(), nil)
+	var sink capture.Sink = capture.NewStream(printable.Raw(c.OutOrStdout()), nil)
 	if to != "-" {
 		file, err := capture.Create(to, outfile.Rotation{})
 		if err != nil {
@@ -112,7 +113,7 @@ func show(ctx context.Context, stderr io.Writer, sink capture.Sink, stream io.Re
 
 // isTerminal reports whether w is one.
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := printable.Raw(w).(*os.File)
 	if !ok {
 		return false
 	}

@@ -18,7 +18,7 @@ func newDown() *cobra.Command {
 	}
 	dev := devFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		client, err := control.NewClient(*dev)
+		client, err := control.NewClient(*dev, c.ErrOrStderr())
 		if err != nil {
 			return badUsage(c, err)
 		}

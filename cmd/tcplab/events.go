@@ -34,7 +34,7 @@ Kinds: ` + strings.Join(handshake.Kinds(), ", ") + `.`,
 	dev := devFlag(c)
 	complete(c, "kind", handshake.Kinds()...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		client, err := control.NewClient(*dev)
+		client, err := control.NewClient(*dev, c.ErrOrStderr())
 		if err != nil {
 			return badUsage(c, err)
 		}

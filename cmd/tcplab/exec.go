@@ -103,7 +103,7 @@ func runBeside(c *cobra.Command, room *userns.Room, cfg instance.Config, args []
 	defer stop()
 	program := room.NewProgram(args, stop)
 	cfg.Ready = func() error {
-		client, err := control.NewClient(cfg.Dev)
+		client, err := control.NewClient(cfg.Dev, c.ErrOrStderr())
 		if err == nil {
 			err = greet(client, c.ErrOrStderr())
 		}

@@ -42,7 +42,7 @@ again.`,
 		if err := options.Check(); err != nil {
 			return badUsage(c, err)
 		}
-		client, err := control.NewClient(*dev)
+		client, err := control.NewClient(*dev, c.ErrOrStderr())
 		if err != nil {
 			return badUsage(c, err)
 		}

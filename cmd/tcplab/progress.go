@@ -7,6 +7,8 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
+
+	"tcplab/internal/printable"
 )
 
 // progress shows how far long work has come, on a terminal only. Not safe for
@@ -17,7 +19,7 @@ type progress struct {
 }
 
 func newProgress(w io.Writer, what string) *progress {
-	if f, ok := w.(*os.File); ok && isTerminal(w) {
+	if f, ok := printable.Raw(w).(*os.File); ok && isTerminal(w) {
 		return &progress{f: f, what: what}
 	}
 	return &progress{}
@@ -35,7 +37,7 @@ func (p *progress) say(text string) {
 	if width, _, err := term.GetSize(p.f.Fd()); err == nil && width > 0 {
 		text = ansi.Truncate(text, width-1, "")
 	}
-	fmt.Fprint(p.f, "\r\x1b[K"+text)
+	fmt.Fprint(p.f, "\r\x1b[K"+printable.Line(text))
 }
 
 // clear leaves an empty line.

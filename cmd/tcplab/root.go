@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"tcplab/internal/printable"
 	"tcplab/internal/userns"
 )
 
@@ -21,8 +22,16 @@ const (
 	exitInterrupted = 130 // as a shell says of a command that Ctrl-C ended
 )
 
-// execute runs the command line args and returns the exit code.
+// execute runs the command line args and returns the exit code. What the commands
+// write is made printable: texts of other processes, packets and arguments are among
+// it. For other bytes they write to printable.Raw.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	out, errs := printable.NewWriter(stdout), printable.NewWriter(stderr)
+	defer func() { _ = errors.Join(out.Flush(), errs.Flush()) }() // the exit code says enough
+	return run(ctx, args, out, errs)
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)

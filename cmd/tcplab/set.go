@@ -29,7 +29,7 @@ Names: ` + strings.Join(endpoint.SettingNames(), ", ") + `.`,
 		if err != nil {
 			return badUsage(c, err)
 		}
-		client, err := control.NewClient(*dev)
+		client, err := control.NewClient(*dev, c.ErrOrStderr())
 		if err != nil {
 			return badUsage(c, err)
 		}

@@ -46,7 +46,7 @@ entries are among them, which ss(8) shows with -a only.`,
 		if err := filter.Parse(args); err != nil {
 			return badUsage(c, err)
 		}
-		client, err := control.NewClient(*dev)
+		client, err := control.NewClient(*dev, c.ErrOrStderr())
 		if err != nil {
 			return badUsage(c, err)
 		}

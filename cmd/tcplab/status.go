@@ -21,7 +21,7 @@ func newStatus() *cobra.Command {
 	limit := 1000
 	c.Flags().Var(value[int]{&limit, parseCount, "n"}, "limit", "list at most n entries of each queue")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		client, err := control.NewClient(*dev)
+		client, err := control.NewClient(*dev, c.ErrOrStderr())
 		if err != nil {
 			return badUsage(c, err)
 		}

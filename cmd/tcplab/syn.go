@@ -46,7 +46,7 @@ and can leave by no other. It ends when nothing has come for the time of --wait.
 		if cfg.Count == 0 {
 			return badUsage(c, errors.New("no number of SYNs given: give one with --count"))
 		}
-		client, err := control.NewClient(*dev)
+		client, err := control.NewClient(*dev, c.ErrOrStderr())
 		if err != nil {
 			return badUsage(c, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tcplab/internal/control"
+	"tcplab/internal/printable"
 	"tcplab/internal/watch"
 )
 
@@ -35,7 +36,7 @@ With --once it prints what happened in one interval, in a pipe too, and ends.`,
 	c.Flags().Var(value[time.Duration]{&interval, parseInterval, "time"}, "interval", "how often to look at the instance")
 	once := c.Flags().Bool("once", false, "print one frame and end")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		client, err := control.NewClient(*dev)
+		client, err := control.NewClient(*dev, c.ErrOrStderr())
 		if err != nil {
 			return badUsage(c, err)
 		}
@@ -50,7 +51,7 @@ With --once it prints what happened in one interval, in a pipe too, and ends.`,
 			}
 			return printFrame(c.OutOrStdout(), frame, plain)
 		}
-		out, ok := c.OutOrStdout().(*os.File)
+		out, ok := printable.Raw(c.OutOrStdout()).(*os.File)
 		if !ok || !term.IsTerminal(out.Fd()) || !term.IsTerminal(os.Stdin.Fd()) {
 			return badUsage(c, errors.New("watch draws on a terminal, and here is none: use --once for a single frame, or tcplab status"))
 		}
@@ -70,7 +71,7 @@ func parseInterval(text string) (time.Duration, error) {
 // frameSize is how large a frame on w is to be, and whether without colours and
 // everything else that a terminal understands.
 func frameSize(w io.Writer) (width, height int, plain bool) {
-	f, ok := w.(*os.File)
+	f, ok := printable.Raw(w).(*os.File)
 	if !ok || !term.IsTerminal(f.Fd()) {
 		return 80, 24, true
 	}
@@ -81,7 +82,8 @@ func frameSize(w io.Writer) (width, height int, plain bool) {
 	return width, height - 1, os.Getenv("NO_COLOR") != "" // the prompt comes below it
 }
 
-// printFrame prints a frame as the terminal can show it.
+// printFrame prints a frame as the terminal can show it. The texts in it are printable
+// already, and the rest is escape sequences of ours.
 func printFrame(w io.Writer, frame string, plain bool) error {
 	if plain {
 		frame = ansi.Strip(frame)
@@ -91,6 +93,6 @@ func printFrame(w io.Writer, frame string, plain bool) error {
 		}
 		frame = strings.Join(lines, "\n")
 	}
-	_, err := io.WriteString(colorprofile.NewWriter(w, os.Environ()), frame+"\n")
+	_, err := io.WriteString(colorprofile.NewWriter(printable.Raw(w), os.Environ()), frame+"\n")
 	return err
 }

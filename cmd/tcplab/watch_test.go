@@ -74,7 +74,7 @@ func (b *bench) up(args ...string) {
 func (b *bench) status() endpoint.Status {
 	b.Helper()
 	var client *control.Client
-	err := b.Do(func() (err error) { client, err = control.NewClient("tcplab0"); return err })
+	err := b.Do(func() (err error) { client, err = control.NewClient("tcplab0", nil); return err })
 	if err != nil {
 		b.Fatal(err)
 	}

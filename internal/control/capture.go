@@ -45,7 +45,7 @@ func (s *Server) capture(w http.ResponseWriter, r *http.Request) {
 // captures when Capture returns.
 func (c *Client) Capture(ctx context.Context, snaplen int) (io.ReadCloser, error) {
 	query := url.Values{"snaplen": {strconv.Itoa(snaplen)}}
-	response, err := c.send(ctx, http.MethodGet, "/v1/capture?"+query.Encode(), nil)
+	response, err := c.send(ctx, answerTime, http.MethodGet, "/v1/capture?"+query.Encode(), nil)
 	if err != nil {
 		return nil, c.explain(ctx, err)
 	}

@@ -30,7 +30,7 @@ func TestNobodyRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	elsewhere, err := net.Listen("unix", address{1, "tcplab0"}.path())
+	elsewhere, err := net.Listen("unix", address{1, "tcplab0"}.own())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,3 +61,19 @@ func (s *Server) known(next http.Handler) http.Handler {
 		}
 	})
 }
+
+// instanceHeader names the instance that a request is for, as address.name does.
+const instanceHeader = "Tcplab-Instance"
+
+// named refuses requests for another instance: whoever owns the directory of a
+// socket can give it the name of another one.
+func (s *Server) named(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name := r.Header.Get(instanceHeader); name != "" && name+extension != s.claimed.file {
+			jsonapi.Refuse(w, jsonapi.Errorf(http.StatusMisdirectedRequest,
+				"process %d serves %s, not %s: its socket was renamed", os.Getpid(), s.claimed.file, name+extension))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -2,13 +2,10 @@ package control
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -48,9 +45,8 @@ const (
 // Server is the control socket of an instance.
 type Server struct {
 	socket   *net.UnixListener
-	dir      *os.Root // with the socket; open, as the path to it may be closed to us later
-	path     string   // of the socket
-	owner    int      // user of the socket
+	claimed  *claimed
+	owner    int // user of the socket
 	http     http.Server
 	instance Instance      // set by Serve
 	served   chan struct{} // closed when http has ended; nil before Serve
@@ -64,23 +60,22 @@ type Server struct {
 }
 
 // Dir is the directory that the socket is in, from which Close removes it.
-func (s *Server) Dir() string { return filepath.Dir(s.path) }
+func (s *Server) Dir() string { return filepath.Dir(s.claimed.path) }
 
 // Claim makes the control socket of the instance on dev, in the network
 // namespace of the calling thread. The error is a *RunningError if there is one.
 // Clients wait until Serve; Close gives the name back.
-func Claim(dev string) (*Server, error) {
-	socket, path, err := claim(dev)
+//
+// While another process of the same user claims a name, Claim waits, for some
+// seconds at most or until ctx ends. It tells notes, which may be nil, for whom.
+func Claim(ctx context.Context, dev string, notes io.Writer) (*Server, error) {
+	name, err := claim(ctx, dev, notes)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		return nil, errors.Join(notClaimed(err), socket.Close(), os.Remove(path))
-	}
-	s := &Server{socket: socket, dir: dir, path: path, owner: owner(), asked: make(chan struct{}), stopped: make(chan struct{})}
+	s := &Server{socket: name.listener, claimed: name, owner: owner(), asked: make(chan struct{}), stopped: make(chan struct{})}
 	s.http = http.Server{
-		Handler:           s.known(s.routes()),
+		Handler:           s.known(s.named(s.routes())),
 		ConnContext:       withUser,
 		ReadHeaderTimeout: readTime,
 		ReadTimeout:       readTime,
@@ -93,7 +88,7 @@ func Claim(dev string) (*Server, error) {
 }
 
 // Path is where the socket is.
-func (s *Server) Path() string { return s.path }
+func (s *Server) Path() string { return s.claimed.path }
 
 // Serve answers clients from now on, in a goroutine of its own.
 func (s *Server) Serve(instance Instance) {
@@ -115,13 +110,8 @@ func (s *Server) Close(final Stopped) error {
 	var err error
 	s.closeOnce.Do(func() {
 		_ = s.socket.Close()
-		if err = s.dir.Remove(filepath.Base(s.path)); errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		if err != nil {
-			err = fmt.Errorf("removing the control socket: %w", err)
-		}
-		_ = s.dir.Close()
+		err = s.claimed.remove()
+		s.claimed.dir.close()
 		s.final = final
 		close(s.stopped)
 		if s.served == nil {

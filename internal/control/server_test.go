@@ -92,7 +92,7 @@ func serve(t *testing.T) (*Server, *Client, *instance) {
 
 func newClient(t *testing.T) *Client {
 	t.Helper()
-	c, err := NewClient("tcplab0")
+	c, err := NewClient("tcplab0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		{"POST", "/v1/set", []int{1}, 400, "not what /v1/set takes"},
 		{"POST", "/v1/set", map[string]string{"a": strings.Repeat("a", maxBody)}, 400, "too large"},
 	} {
-		response, err := client.send(t.Context(), test.method, test.target, test.body)
+		response, err := client.send(t.Context(), answerTime, test.method, test.target, test.body)
 		var refused *ServerError
 		if !errors.As(err, &refused) || refused.Status != test.status || !strings.Contains(refused.Text, test.want) {
 			t.Errorf("%s %s: %v, want %d with %q", test.method, test.target, err, test.status, test.want)

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
-	"syscall"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -16,43 +16,61 @@ import (
 )
 
 // maxPath is the longest path of a unix socket (sun_path of unix(7), less the
-// zero at its end).
+// zero at its end): curl and socat find no longer one.
 const maxPath = 107
 
+// claimed is the name of an instance while it has it.
+type claimed struct {
+	listener *net.UnixListener
+	dir      *folder // of the user, with the socket; the path to it may be closed to us later
+	file     string
+	path     string
+	inode    uint64 // of the socket's file
+}
+
 // claim makes the socket of dev, in the network namespace of the calling thread.
-// The error is a *RunningError if an instance has it. The socket, at
-// path, is to be removed after the listener is closed.
-func claim(dev string) (l *net.UnixListener, path string, err error) {
+// The error is a *RunningError if an instance has it. notes hears of what claim
+// waits for; it may be nil.
+func claim(ctx context.Context, dev string, notes io.Writer) (*claimed, error) {
 	a, err := locate(dev)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	path = a.own()
-	if len(path) > maxPath {
-		return nil, "", fmt.Errorf("%w: set %s to a shorter one", &PathTooLongError{path}, RunDirVariable)
+	if path := a.own(); len(path) > maxPath {
+		return nil, fmt.Errorf("%w: set %s to a shorter one", &PathTooLongError{path}, RunDirVariable)
 	}
-	unlock, err := lockRunDir()
+	run, err := openRunDir(true)
 	if err != nil {
-		return nil, "", notClaimed(err)
+		return nil, notClaimed(err)
+	}
+	defer run.close()
+	user := sandbox.Target()
+	unlock, err := lockRunDir(ctx, run, user, notes)
+	if err != nil {
+		return nil, notClaimed(err)
 	}
 	defer unlock()
 
-	switch alive, pid, err := probe(a.path()); {
-	case err != nil:
-		return nil, "", notClaimed(err)
-	case alive:
-		return nil, "", &RunningError{Dev: dev, PID: pid}
+	if err := free(run, a); err != nil {
+		return nil, err
 	}
-	removeStale()
-	l, err = listen(path)
+	dir, err := makeUserDir(run, user)
 	if err != nil {
-		return nil, "", notClaimed(err)
+		return nil, notClaimed(err)
 	}
-	return l, path, nil
+	c := &claimed{dir: dir, file: a.file(), path: a.own()}
+	if err := c.listen(user); err != nil {
+		dir.close()
+		return nil, notClaimed(err)
+	}
+	return c, nil
 }
 
 // notClaimed says what an error means for the socket, and what to do.
 func notClaimed(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
 	err = fmt.Errorf("making the control socket in %s: %w", RunDir(), err)
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w: run tcplab with sudo, or set %s to a directory of yours", err, RunDirVariable)
@@ -60,111 +78,114 @@ func notClaimed(err error) error {
 	return err
 }
 
-// listen makes a socket at path, in userDir, that its owner alone may connect to.
-// It is made in RunDir, under the lock, and moved: in their own directory users
-// could have us change the owner of something else.
-func listen(path string) (*net.UnixListener, error) {
-	if err := makeUserDir(); err != nil {
-		return nil, err
-	}
-	made := filepath.Join(RunDir(), filepath.Base(path))
-	if err := os.Remove(made); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	// The file takes its mode from the descriptor that is bound: nobody can
-	// connect in between.
-	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-		var err error
-		return errors.Join(raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), 0o600) }), err)
-	}}
-	l, err := config.Listen(context.Background(), "unix", made)
-	if err != nil {
-		return nil, err
-	}
-	if user, ok := sandbox.Caller(); ok {
-		err = os.Lchown(made, user.UID, user.GID)
-	}
-	if err == nil {
-		err = os.Rename(made, path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	socket := l.(*net.UnixListener)
-	socket.SetUnlinkOnClose(false) // it would not find it
-	return socket, nil
-}
-
-// makeUserDir makes userDir if it is missing, and refuses one of another user.
-func makeUserDir() error {
-	dir, user := userDir(), sandbox.Target()
-	switch err := os.Mkdir(dir, 0o755); {
-	case err == nil:
-		return errors.Join(os.Chmod(dir, 0o755), os.Lchown(dir, user.UID, user.GID)) // whatever the umask
-	case !errors.Is(err, fs.ErrExist):
-		return err
-	}
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); !ok || !info.IsDir() || int(st.Uid) != user.UID {
-		return fmt.Errorf("%s is no directory of user %d: remove it, or set %s to another directory", dir, user.UID, RunDirVariable)
+// free says who has the name of an instance, if somebody has. A user who only
+// listens at a socket of this name, without the interface, does not keep others
+// from it.
+func free(run *folder, a address) error {
+	all := find(run, a)
+	defer func() {
+		for _, f := range all {
+			f.close()
+		}
+	}()
+	own := sandbox.Target().UID
+	for _, f := range all {
+		switch {
+		case errors.Is(f.err, errDead):
+		case f.conn == nil && isShortage(f.err):
+			return notClaimed(f.err)
+		case f.conn == nil && f.uid == own && own != nobody, f.conn != nil && f.standing() >= theirs:
+			return &RunningError{Dev: a.dev, PID: int(f.peer.Pid)}
+		case f.conn != nil && f.standing() == impostor:
+		default:
+			if _, err := net.InterfaceByName(a.dev); err == nil {
+				return &RunningError{Dev: a.dev, PID: int(f.peer.Pid), UID: f.uid}
+			}
+		}
 	}
 	return nil
 }
 
-// removeStale removes sockets that killed instances left, of any name, under
-// the lock of lockRunDir.
-func removeStale() {
-	for _, a := range sockets() {
-		if alive, _, _ := probe(a.path); !alive {
-			_ = os.Remove(a.path) // another one's, perhaps; then it stays
-		}
-	}
+// isShortage reports whether an error says that this process could not find out.
+func isShortage(err error) bool {
+	return slices.ContainsFunc([]error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM}, func(e error) bool { return errors.Is(err, e) })
 }
 
-// lockRunDir makes RunDir if it is missing and keeps other instances from
-// claiming a socket in it, until unlock is called.
-func lockRunDir() (unlock func(), err error) {
-	dir := RunDir()
-	if err := makeDir(dir); err != nil {
-		return nil, err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		err = unix.Flock(int(d.Fd()), unix.LOCK_EX)
-		if !errors.Is(err, unix.EINTR) {
-			break
+// listen makes the socket, which its owner alone may connect to, with the owner's
+// rights: the owner can exchange what is in the directory at any time. It removes
+// the sockets that killed instances left there first.
+func (c *claimed) listen(user sandbox.User) error {
+	stale := append(c.stale(), c.file)
+	return sandbox.As(user, func() error {
+		for _, name := range stale {
+			_ = unix.Unlinkat(c.dir.fd(), name, 0) // it is a directory, perhaps: then bind says so
 		}
-	}
-	if err != nil {
-		return nil, errors.Join(&os.PathError{Op: "flock", Path: dir, Err: err}, d.Close())
-	}
-	return func() { _ = d.Close() }, nil // which gives up the lock
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		if err != nil {
+			return os.NewSyscallError("socket", err)
+		}
+		socket := os.NewFile(uintptr(fd), c.path)
+		defer func() { _ = socket.Close() }() // FileListener has one of its own
+		// The file takes its mode from the descriptor that is bound: nobody can
+		// connect in between.
+		err = unix.Fchmod(fd, 0o600)
+		if err == nil {
+			err = unix.Bind(fd, &unix.SockaddrUnix{Name: c.dir.at(c.file)})
+		}
+		if err == nil {
+			err = unix.Listen(fd, unix.SOMAXCONN)
+		}
+		if err == nil {
+			c.inode, err = inode(c.dir, c.file)
+		}
+		if err != nil {
+			return &os.PathError{Op: "listen", Path: c.path, Err: err}
+		}
+		l, err := net.FileListener(socket)
+		if err != nil {
+			return err
+		}
+		c.listener = l.(*net.UnixListener)
+		c.listener.SetUnlinkOnClose(false) // it would not find it
+		return nil
+	})
 }
 
-// makeDir makes dir if it is missing, and refuses one in which others can
-// exchange files under our hands.
-func makeDir(dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
+// stale are the sockets in the directory that killed instances left, of any name.
+// The lock keeps them from being replaced meanwhile.
+func (c *claimed) stale() []string {
+	var stale []string
+	for _, name := range names(c.dir) {
+		if _, ok := parseAddress(name); !ok {
+			continue
+		}
+		if f := connect(c.dir, name); f != nil {
+			if errors.Is(f.err, errDead) {
+				stale = append(stale, name)
+			}
+			f.close()
+		}
 	}
-	switch err := os.Mkdir(dir, 0o755); {
-	case err == nil:
-		return os.Chmod(dir, 0o755) // whatever the umask
-	case !errors.Is(err, fs.ErrExist):
-		return err
+	return stale
+}
+
+// remove removes the socket, if it is still the one that listen made.
+func (c *claimed) remove() error {
+	number, err := inode(c.dir, c.file)
+	if err == nil && number == c.inode {
+		err = unix.Unlinkat(c.dir.fd(), c.file, 0)
 	}
-	info, err := os.Stat(dir)
+	if errors.Is(err, unix.ENOENT) {
+		err = nil
+	}
 	if err != nil {
-		return err
+		err = fmt.Errorf("removing the control socket: %w", &os.PathError{Op: "unlink", Path: c.path, Err: err})
 	}
-	if mode := info.Mode(); mode.Perm()&0o022 != 0 && mode&os.ModeSticky == 0 {
-		return fmt.Errorf("directory %s can be written to by other users (%v): take that away with chmod go-w %s, or set %s to another one", dir, mode, dir, RunDirVariable)
-	}
-	return nil
+	return err
+}
+
+func inode(dir *folder, name string) (uint64, error) {
+	var st unix.Stat_t
+	err := unix.Fstatat(dir.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	return st.Ino, err
 }

@@ -32,15 +32,22 @@ func socketPath(t *testing.T, dev string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.path()
+	return a.own()
 }
 
 // leaveStale leaves a socket as a killed instance does.
 func leaveStale(t *testing.T, path string) {
 	t.Helper()
-	if err := errors.Join(os.MkdirAll(RunDir(), 0o755), makeUserDir()); err != nil {
+	run, err := openRunDir(true)
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer run.close()
+	dir, err := makeUserDir(run, sandbox.Target())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir.close()
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +60,7 @@ func leaveStale(t *testing.T, path string) {
 
 func mustClaim(t *testing.T, dev string) *Server {
 	t.Helper()
-	s, err := Claim(dev)
+	s, err := Claim(t.Context(), dev, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +101,7 @@ func TestDirectoryOfAnotherUser(t *testing.T) {
 	if err := os.Lchown(userDir(), 4321, 4321); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Claim("tcplab0"); err == nil || !strings.Contains(err.Error(), "is no directory of user 65534") {
+	if _, err := Claim(t.Context(), "tcplab0", nil); err == nil || !strings.Contains(err.Error(), "is no directory of user 65534") {
 		t.Errorf("error %v, want one that says whose directory it should be", err)
 	}
 }
@@ -109,13 +116,22 @@ func TestInstancesOfSeveralUsers(t *testing.T) {
 	t.Setenv("SUDO_UID", "4321")
 	t.Setenv("SUDO_GID", "4321")
 	s := mustClaim(t, "tcplab0")
+	a, err := locate("tcplab0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, uid := range []string{"1234", "4321", "0"} {
 		t.Setenv("SUDO_UID", uid)
-		if _, err := Claim("tcplab0"); !errors.As(err, new(*RunningError)) {
+		if _, err := Claim(t.Context(), "tcplab0", nil); !errors.As(err, new(*RunningError)) {
 			t.Errorf("user %s: error %v, want that it is running", uid, err)
 		}
-		if got := socketPath(t, "tcplab0"); got != s.Path() {
-			t.Errorf("user %s: socket %s, want %s", uid, got, s.Path())
+		f, err := dial(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.close()
+		if f.path != s.Path() {
+			t.Errorf("user %s: socket %s, want %s", uid, f.path, s.Path())
 		}
 	}
 }
@@ -134,7 +150,7 @@ func TestPathNamesNamespaceAndInterface(t *testing.T) {
 func TestClaimingTwice(t *testing.T) {
 	runDir(t)
 	first := mustClaim(t, "tcplab0")
-	_, err := Claim("tcplab0")
+	_, err := Claim(t.Context(), "tcplab0", nil)
 	var running *RunningError
 	if !errors.As(err, &running) || running.PID != os.Getpid() || !strings.Contains(err.Error(), "tcplab down --dev tcplab0") {
 		t.Errorf("error %v, want one that names process %d and what to do", err, os.Getpid())
@@ -175,7 +191,7 @@ func TestOneOfManyClaimsWins(t *testing.T) {
 	won := make(chan *Server, 20)
 	for range cap(won) {
 		claims.Go(func() {
-			s, err := Claim("tcplab0")
+			s, err := Claim(t.Context(), "tcplab0", nil)
 			if err == nil {
 				won <- s
 			} else if !errors.As(err, new(*RunningError)) {
@@ -206,7 +222,7 @@ func TestDirectoryThatOthersCanWriteTo(t *testing.T) {
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Claim("tcplab0"); err == nil || !strings.Contains(err.Error(), "chmod go-w "+dir) {
+	if _, err := Claim(t.Context(), "tcplab0", nil); err == nil || !strings.Contains(err.Error(), "chmod go-w "+dir) {
 		t.Errorf("error %v, want one that says how to mend it", err)
 	}
 	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
@@ -217,7 +233,7 @@ func TestDirectoryThatOthersCanWriteTo(t *testing.T) {
 
 func TestPathThatIsTooLong(t *testing.T) {
 	t.Setenv(RunDirVariable, filepath.Join(t.TempDir(), strings.Repeat("d", 100)))
-	if _, err := Claim("tcplab0"); err == nil || !strings.Contains(err.Error(), RunDirVariable) {
+	if _, err := Claim(t.Context(), "tcplab0", nil); err == nil || !strings.Contains(err.Error(), RunDirVariable) {
 		t.Errorf("error %v, want one that names %s", err, RunDirVariable)
 	}
 }
@@ -225,10 +241,10 @@ func TestPathThatIsTooLong(t *testing.T) {
 func TestNamesThatAreNone(t *testing.T) {
 	dir := runDir(t)
 	for _, dev := range []string{"", ".", "..", "a/b", "a b", "../../x", "sixteen-letters.", "a\x00"} {
-		if _, err := Claim(dev); err == nil || !strings.Contains(err.Error(), "is no name of an interface") {
+		if _, err := Claim(t.Context(), dev, nil); err == nil || !strings.Contains(err.Error(), "is no name of an interface") {
 			t.Errorf("%q: error %v", dev, err)
 		}
-		if _, err := NewClient(dev); err == nil {
+		if _, err := NewClient(dev, nil); err == nil {
 			t.Errorf("%q: a client", dev)
 		}
 	}

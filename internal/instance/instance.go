@@ -48,7 +48,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := errors.Join(cfg.Check(), cfg.Files.Check(), enoughDescriptors()); err != nil {
 		return err
 	}
-	server, err := control.Claim(cfg.Dev)
+	server, err := control.Claim(ctx, cfg.Dev, cfg.Notes)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (p *process) syn(client string) {
 
 func (p *process) client() *control.Client {
 	p.Helper()
-	c, err := control.NewClient("tcplab0")
+	c, err := control.NewClient("tcplab0", nil)
 	if err != nil {
 		p.Fatal(err)
 	}

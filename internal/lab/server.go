@@ -59,7 +59,7 @@ func (s *Scene) UpFar(command string, latency time.Duration, change func(*endpoi
 	cfg.Profile = faster(cfg.Profile, s.Speed())
 	server := &Server{s: s, ns: ns, dev: cfg.Dev}
 	s.must("bringing the endpoint up", ns.Do(func() (err error) {
-		socket, err := control.Claim(cfg.Dev)
+		socket, err := control.Claim(s.ctx, cfg.Dev, s.out)
 		if err != nil {
 			return err
 		}

@@ -122,11 +122,11 @@ func TestFields(t *testing.T) {
 	const bad, good = "\x1b\n", `\u001b\u000a`
 	addr := netip.MustParseAddr("fe80::1%" + bad)
 	port := netip.AddrPortFrom(addr, 80)
-	make := func(text string, addr netip.Addr) []*inner {
+	fill := func(text string, addr netip.Addr) []*inner {
 		port := netip.AddrPortFrom(addr, 80)
 		return []*inner{{Text: text, Texts: []string{text}, Map: map[string]uint64{text: 1}, Addr: addr, Port: port, At: &port, Bytes: []byte(bad), inner: "x"}, nil}
 	}
-	got, want := make(bad, addr), make(good, addr.WithZone(good))
+	got, want := fill(bad, addr), fill(good, addr.WithZone(good))
 	Fields(&got)
 	if g, w := fmt.Sprintf("%+v %v", *got[0], *got[0].At), fmt.Sprintf("%+v %v", *want[0], *want[0].At); !sameBut(g, w) {
 		t.Errorf("%q, want %q", g, w)
