@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"sync"
@@ -23,6 +24,10 @@ const maxBehind = 4096
 // subscriptions. It is the Tap of a stack, and its Event is for the Observer of
 // that stack's listeners. The zero value is ready for use.
 type Recorder struct {
+	// MaxBytes is how much the packets that wait for one reader may hold; zero is
+	// the constant of this name. It is not changed after the first Subscribe.
+	MaxBytes int
+
 	snaplen atomic.Int64 // the longest that a subscription wants; 0 while there is none
 
 	holding bool // of the goroutine that reads the device: a packet is between In and Handled
@@ -168,6 +173,7 @@ func (r *Recorder) Subscribe(size, snaplen int) *Subscription {
 		snaplen:  max(snaplen, minSnaplen),
 		ready:    bell.New(),
 		ring:     make([]*Packet, max(size, 1)),
+		maxBytes: cmp.Or(r.MaxBytes, MaxBytes),
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

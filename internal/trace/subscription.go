@@ -7,17 +7,17 @@ import (
 	"tcplab/internal/bell"
 )
 
-const (
-	minSnaplen = 64
-	// maxBytes is how much the packets that wait for a reader may hold, however
-	// large they are.
-	maxBytes = 64 << 20
-)
+const minSnaplen = 64
+
+// MaxBytes is how much the packets that wait for a reader may hold, however
+// large they are, unless Recorder.MaxBytes says otherwise.
+const MaxBytes = 64 << 20
 
 // Subscription is a reader's queue of packets.
 type Subscription struct {
 	recorder *Recorder
 	snaplen  int
+	maxBytes int
 	ready    bell.Bell // a packet or the end has come
 
 	mu     sync.Mutex // guards the following
@@ -35,7 +35,7 @@ func (s *Subscription) push(p *Packet) {
 	if s.ended {
 		p.Release()
 	} else {
-		for s.length == len(s.ring) || s.length > 0 && s.bytes+len(p.buffer.bytes) > maxBytes {
+		for s.length == len(s.ring) || s.length > 0 && s.bytes+len(p.buffer.bytes) > s.maxBytes {
 			s.shiftLocked().Release()
 			s.lost++
 		}
