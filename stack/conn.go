@@ -25,11 +25,11 @@ import (
 //
 // Conn is safe for concurrent use. A Write is not mixed with another one's bytes.
 type Conn struct {
-	ep      *tcp.Endpoint
-	wq      *waiter.Queue
-	local   *net.TCPAddr
-	remote  *net.TCPAddr
-	written *atomic.Uint32 // of the flow
+	f      *flow
+	ep     *tcp.Endpoint
+	wq     *waiter.Queue
+	local  *net.TCPAddr
+	remote *net.TCPAddr
 
 	readDeadline  deadline
 	writeDeadline deadline
@@ -44,7 +44,7 @@ type Conn struct {
 // newConn is the connection of a flow that netstack has established.
 func newConn(f *flow, ep *tcp.Endpoint, wq *waiter.Queue) *Conn {
 	return &Conn{
-		ep: ep, wq: wq, written: &f.written, closed: make(chan struct{}),
+		f: f, ep: ep, wq: wq, closed: make(chan struct{}),
 		local:  net.TCPAddrFromAddrPort(f.tuple.Server()),
 		remote: net.TCPAddrFromAddrPort(f.tuple.Client()),
 	}
@@ -72,7 +72,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		return result.Count, err
 	})
 	if err == nil {
-		c.ep.ModerateRecvBuf(n)
+		c.f.receive.read(n, time.Now())
 		return n, nil
 	}
 	if errors.Is(err, syscall.EPIPE) { // nothing comes any more
@@ -81,15 +81,24 @@ func (c *Conn) Read(b []byte) (int, error) {
 	return 0, c.opError("read", err)
 }
 
-// Write implements net.Conn. What it has taken is counted for ss(8): netstack does
-// not tell how much of it waits.
+// Write implements net.Conn. It waits until there is room for b, piece by piece;
+// how much there is depends on what all connections hold (package tcpmem). What it has
+// taken is counted for ss(8): netstack does not tell how much of it waits.
 func (c *Conn) Write(b []byte) (n int, err error) {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
-	defer func() { c.written.Add(uint32(n)) }()
+	defer func() { c.f.written.Add(uint32(n)) }()
 	var r bytes.Reader
 	for first := true; first || n < len(b); first = false {
-		r.Reset(b[n:])
+		piece := b[n:]
+		if len(piece) > 0 {
+			granted, err := c.await(func() (int, <-chan struct{}) { return c.f.send.reserve(len(piece), time.Now()) })
+			if err != nil {
+				return n, c.opError("write", err)
+			}
+			piece = piece[:granted]
+		}
+		r.Reset(piece)
 		taken, err := c.retry(&c.writeDeadline, waiter.WritableEvents, func() (int, tcpip.Error) {
 			if r.Len() == 0 {
 				return 0, nil
@@ -103,6 +112,53 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 		}
 	}
 	return n, nil
+}
+
+// unlimitedSend is netstack's bound of what a connection holds to be sent: more
+// than ours allows, so that netstack never has a Write wait.
+const unlimitedSend = 1 << 30
+
+// Room waits until something can be written without waiting, and returns how
+// many bytes, at least one. The error is that of Write.
+func (c *Conn) Room() (int, error) {
+	n, err := c.await(func() (int, <-chan struct{}) { return c.f.send.room(maxWrite, time.Now()) })
+	if err != nil {
+		return 0, c.opError("write", err)
+	}
+	return n, nil
+}
+
+// await calls try until it returns a number of bytes, or the deadline of Write or
+// Close ends it.
+func (c *Conn) await(try func() (int, <-chan struct{})) (int, error) {
+	for {
+		passed := c.writeDeadline.done()
+		select {
+		case <-c.closed:
+			return 0, net.ErrClosed
+		case <-passed:
+			return 0, os.ErrDeadlineExceeded
+		default:
+		}
+		n, changed := try()
+		if changed == nil {
+			return n, nil
+		}
+		select {
+		case <-changed:
+		case <-passed:
+		case <-c.closed:
+		}
+	}
+}
+
+// Buffered is how many bytes Read returns without waiting.
+func (c *Conn) Buffered() int {
+	n, err := c.ep.GetSockOptInt(tcpip.ReceiveQueueSizeOption)
+	if err != nil { // it has just ended
+		return 0
+	}
+	return n
 }
 
 // retry calls what may find that it would have to wait, until it need not, or the
@@ -216,6 +272,9 @@ func (c *Conn) shutdown(how tcpip.ShutdownFlags) error {
 	}
 	switch err := c.ep.Shutdown(how); err.(type) {
 	case nil:
+		if how&tcpip.ShutdownWrite != 0 {
+			c.f.send.finish()
+		}
 		return nil
 	case *tcpip.ErrNotConnected:
 		return c.opError("close", os.NewSyscallError("shutdown", syscall.ENOTCONN))

@@ -43,6 +43,9 @@ const (
 	StrayResets                         // RSTs of netstack's for what an ended connection had not read, not sent
 	UnaskedSegments                     // other segments from an open port for no known connection, not sent: a bug
 	OrphanedTranslations                // translations found without an endpoint by the sweep: a bug
+	AbortsOnTimeout                     // connections ended because their client did nothing any more
+	KeepaliveProbes                     // keepalive probes sent
+	MemoryPressures                     // times that the connections' memory came under pressure
 
 	// Netstack's own, of the connections that it has adopted and of closed ports.
 	EstabResets        // connections that went from ESTABLISHED or CLOSE-WAIT to CLOSED
@@ -60,6 +63,7 @@ var counterNames = [NumCounters]string{
 	"InHdrErrors", "InOffloadErrors", "InTCPErrors", "InCsumErrors", "UDPCsumErrors", "TCPFragments", "ReasmReqds", "ReasmOKs", "ReasmFails", "NotOurs", "InvalidSources", "OutErrors",
 	"Adoptions", "AdoptionsFailed", "AdoptionOverflows", "TimeWaitReuses", "ChallengeACKs", "ACKsSkippedChallenge", "OutOfWindowICMPs", "ACKsSkippedTimeWait",
 	"SYNACKsHeld", "UnaskedSYNACKs", "StrayResets", "UnaskedSegments", "OrphanedTranslations",
+	"AbortsOnTimeout", "KeepaliveProbes", "MemoryPressures",
 	"EstabResets", "RetransSegs", "Timeouts", "FastRetrans", "SackRecoveries", "NetstackErrors", "NetstackCsumErrors",
 }
 

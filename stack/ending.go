@@ -18,6 +18,7 @@ import (
 type ending struct {
 	rcvEnd  atomic.Uint32 // RCV.NXT: behind the last byte that the client has sent in order
 	rcvEdge atomic.Uint32 // the right edge of the window that the client was told
+	rcvMax  atomic.Uint32 // behind the last byte that the client has sent, in order or not
 	reset   atomic.Bool   // with a RST that lies at rcvEnd
 	fin     atomic.Bool   // the client has sent its FIN,
 	second  atomic.Bool   // after ours
@@ -26,6 +27,8 @@ type ending struct {
 	sndWndShift uint8     // the client's window scale
 	sndWndMax   uint32    // the largest window that it has told; of the goroutine that reads the device
 	challenged  time.Time // when an ACK was last asked of netstack; of the same goroutine
+
+	rstSent atomic.Bool // we have
 }
 
 // heard notes what a segment of the client's says, before translation, when it is
@@ -57,6 +60,7 @@ func (f *flow) heard(ip *segment.IP, header []byte) bool {
 		segment.Before(end, f.rcvNxt.Load()) || segment.After(seq, edge) {
 		return true // not acceptable (tcp_sequence)
 	}
+	advance(&f.rcvMax, end)
 	f.acknowledged(header)
 	f.sndWndMax = max(f.sndWndMax, uint32(binary.BigEndian.Uint16(header[offWindow:]))<<f.sndWndShift)
 	if segment.After(seq, next) || !segment.After(end, next) || segment.After(end, edge) {

@@ -56,9 +56,12 @@ type flow struct {
 	sndNxt   atomic.Uint32 // SND.NXT, in the listener's numbers
 	sndUna   atomic.Uint32 // SND.UNA, in the listener's numbers
 	written  atomic.Uint32 // bytes that the application has written
+	send     sendBuffer
+	receive  receiveBuffer
 	finSent  atomic.Bool
 	endpoint atomic.Pointer[tcp.Endpoint]
 	ending
+	stall stall // of the upkeep's goroutine
 
 	mu       sync.Mutex  // guards the following
 	t        translation // constant once the state has left adopting
@@ -208,10 +211,15 @@ func (f *flow) settle() Adopted {
 	return adopted
 }
 
-// end marks the flow as gone.
-func (f *flow) end() {
+// end marks the flow as gone and frees its memory. It reports whether it was
+// gone already.
+func (f *flow) end() (already bool) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
+	already = flowState(f.state.Load()) == gone
 	f.state.Store(int32(gone))
 	f.pending = nil
+	f.mu.Unlock()
+	f.send.end()
+	f.receive.end()
+	return already
 }

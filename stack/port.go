@@ -163,6 +163,7 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 	f.sndNxt.Store(h.ISS + 1)
 	f.sndUna.Store(h.ISS + 1)
 	f.rcvEnd.Store(h.SYN.Seq + 1)
+	f.rcvMax.Store(h.SYN.Seq + 1)
 	f.rcvNxt.Store(h.SYN.Seq + 1)
 	promise := p.promises[0]
 	if !f.tuple.Is4() {
@@ -172,6 +173,8 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 	if h.SYN.Options.HasWindowScale && promise.HasWindowScale {
 		f.rcvWndShift, f.sndWndShift = promise.WindowScale, min(h.SYN.Options.WindowScale, 14) // RFC 7323 section 2.3
 	}
+	f.send.pool, f.receive.pool = s.memory, s.memory
+	f.send.unread = kernelTakes
 	f.begin(first)
 	s.adopter.watch(f)
 	if old := s.flows.put(f); old != nil {
@@ -260,6 +263,9 @@ func (p *Port) established(local netip.Addr, peer tcpip.FullAddress, ep *tcp.End
 		return
 	}
 	f.endpoint.Store(ep)
+	ep.SocketOptions().SetSendBufferSize(unlimitedSend, true) // f.send decides
+	f.receive.begin(ep)
+	p.s.timeouts.Load().keepalive(ep)
 	adopted.Established(newConn(f, ep, wq))
 	f.hangup = waiter.NewFunctionEntry(waiter.EventHUp, func(waiter.EventMask) { f.hungUp(adopted) })
 	wq.EventRegister(&f.hangup)
@@ -272,13 +278,11 @@ func (f *flow) hungUp(adopted Adopted) {
 	if state := f.endpointState(); state != tcp.StateClose && state != tcp.StateError {
 		return
 	}
-	f.mu.Lock()
-	already := flowState(f.state.Load()) == gone
-	f.state.Store(int32(gone))
-	f.pending = nil
-	f.mu.Unlock()
-	if already {
+	if f.end() {
 		return
+	}
+	if f.endpointState() == tcp.StateError && !f.reset.Load() && !f.rstSent.Load() {
+		f.timedOut()
 	}
 	f.s.flows.remove(f)
 	adopted.Ended()

@@ -38,6 +38,7 @@ func (p *Port) rehearse() error {
 func (s *Stack) rehearse(p *Port, tuple segment.Tuple) (segment.Promise, error) {
 	answers := make(chan segment.Segment, 1)
 	f := &flow{s: s, port: p, tuple: tuple, started: time.Now()}
+	f.send.pool, f.receive.pool = s.memory, s.memory
 	f.onSYNACK = func(synACK *segment.Segment) {
 		select {
 		case answers <- *synACK:

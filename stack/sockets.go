@@ -107,9 +107,14 @@ func (f *flow) sendQ() int {
 func (f *flow) sent(ip *segment.IP, header []byte) {
 	flags := segment.Flags(header[offFlags])
 	if flags.Has(segment.RST) {
+		f.rstSent.Store(true)
 		return
 	}
-	end := binary.BigEndian.Uint32(header[offSeq:]) + uint32(len(ip.Payload())-len(header))
+	length := uint32(len(ip.Payload()) - len(header))
+	end := binary.BigEndian.Uint32(header[offSeq:]) + length
+	if length == 0 && end+1 == f.sndNxt.Load() && flags&^segment.ACK == 0 {
+		f.s.counters.add(KeepaliveProbes) // tcp_write_wakeup
+	}
 	if flags.Has(segment.FIN) {
 		end++
 		f.finSent.Store(true)
@@ -125,7 +130,9 @@ func (f *flow) acknowledged(header []byte) {
 		return
 	}
 	ack := binary.BigEndian.Uint32(header[offAck:])
-	if segment.After(ack, f.sndUna.Load()) && !segment.After(ack, f.sndNxt.Load()) {
+	una := f.sndUna.Load()
+	if segment.After(ack, una) && !segment.After(ack, f.sndNxt.Load()) {
 		f.sndUna.Store(ack)
+		f.send.acknowledged(ack-(f.iss+1), int(ack-una))
 	}
 }

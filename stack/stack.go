@@ -8,12 +8,14 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	gstack "gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"tcplab/listener/segment"
 	"tcplab/stack/fragment"
+	"tcplab/stack/tcpmem"
 )
 
 // Config is what a Stack starts with.
@@ -23,6 +25,11 @@ type Config struct {
 	Addrs  []netip.Prefix
 	Logger *slog.Logger // nil: nothing is logged
 	Tap    Tap          // nil: nobody sees the packets
+
+	// Memory bounds what the buffers of all connections hold together. The zero
+	// value is what a process gets that may use any amount of memory.
+	Memory   tcpmem.Limits
+	Timeouts ClientTimeouts
 }
 
 // Stack is a TCP/IP endpoint on a device.
@@ -36,7 +43,10 @@ type Stack struct {
 	ns       *gstack.Stack
 	link     *link
 	flows    flows
+	memory   *tcpmem.Pool // of all connections
 	adopter  adopter
+	timeouts atomic.Pointer[ClientTimeouts]
+	upkeep   upkeep
 	counters counters
 
 	segment   segment.Segment      // of the reader, for the listener: used again for each
@@ -79,6 +89,10 @@ func New(dev Device, cfg Config) (*Stack, error) {
 	if dev, ok := dev.(Offloader); ok && dev.Offload() {
 		s.offload = dev
 	}
+	if cfg.Memory == (tcpmem.Limits{}) {
+		cfg.Memory = tcpmem.LimitsFor(0)
+	}
+	s.memory = tcpmem.NewPool(cfg.Memory)
 	s.flows.init()
 	s.link = newLink(s, dev.MTU())
 	ns, err := newNetstack(s.link, s.addrs)
@@ -87,9 +101,12 @@ func New(dev Device, cfg Config) (*Stack, error) {
 	}
 	s.ns = ns
 	s.adopter.init(s)
-	s.workers.Add(2)
+	s.upkeep.init(s)
+	s.timeouts.Store(&cfg.Timeouts)
+	s.workers.Add(3)
 	go s.read()
 	go s.adopter.run()
+	go s.upkeep.run()
 	return s, nil
 }
 
@@ -128,6 +145,7 @@ func (s *Stack) Err() error {
 func (s *Stack) Counters() Counters {
 	values := s.counters.read()
 	values.addNetstack(s.ns.Stats().TCP)
+	values[MemoryPressures] = s.memory.Pressures()
 	return values
 }
 

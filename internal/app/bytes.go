@@ -21,7 +21,7 @@ func serveBytes(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rw.Header().Set("Content-Type", "application/octet-stream")
-	http.ServeContent(rw, r, "", time.Time{}, &content{size: size})
+	http.ServeContent(body{rw, r.Context().Value(connKey{})}, r, "", time.Time{}, &content{size: size})
 }
 
 // parseSize reads a number of bytes with or without a unit.

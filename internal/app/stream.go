@@ -30,7 +30,7 @@ func (*streamer) close() {}
 // echo sends back what it gets. When the client has sent all, it has all back
 // before our FIN.
 func echo(_ context.Context, conn net.Conn) {
-	if _, err := io.Copy(conn, conn); err != nil {
+	if _, err := copyStream(conn, conn, conn); err != nil {
 		return
 	}
 	if c, ok := conn.(interface{ CloseWrite() error }); ok {
@@ -40,7 +40,7 @@ func echo(_ context.Context, conn net.Conn) {
 
 // discard reads to the end.
 func discard(_ context.Context, conn net.Conn) {
-	_, _ = io.Copy(io.Discard, conn) // however it ends
+	_, _ = copyStream(io.Discard, conn, conn) // however it ends
 }
 
 // heldBytes is how much hold reads to learn that a client has left. A request

@@ -19,7 +19,7 @@ type uploaded struct {
 // serveUpload reads the body and answers what it was.
 func serveUpload(rw http.ResponseWriter, r *http.Request) {
 	hash := sha256.New()
-	n, err := io.Copy(hash, &moving{r.Body, http.NewResponseController(rw)})
+	n, err := copyStream(hash, &moving{r.Body, http.NewResponseController(rw)}, r.Context().Value(connKey{}))
 	if err != nil {
 		http.Error(rw, fmt.Sprintf("the upload broke off after %d bytes: %v", n, err), http.StatusBadRequest)
 		return

@@ -38,6 +38,7 @@ func startWeb(ctx context.Context, cfg *Config) application {
 		IdleTimeout:       idleTimeout,
 		ConnState:         w.connState,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       withConn,
 		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn),
 	}
 	w.running.Go(func() { _ = w.server.Serve(&w.conns) }) // http.ErrServerClosed
