@@ -103,6 +103,10 @@ func addListenerFlags(c *cobra.Command, config *endpoint.Config) {
 	add("syncookies", "0|1|2", "net.ipv4.tcp_syncookies: never, at a full incomplete queue, always")
 	add("abort-on-overflow", "", "net.ipv4.tcp_abort_on_overflow: RST for a final ACK at a full completed queue")
 	add("defer-accept", "time", "TCP_DEFER_ACCEPT: a bare final ACK completes nothing for so long")
+	add("user-timeout", "time", "TCP_USER_TIMEOUT: reset a connection whose client acknowledges nothing for so long; 0 is never")
+	add("keepalive-time", "time", "net.ipv4.tcp_keepalive_time: how long a connection is idle before a keepalive probe; 0 is never")
+	add("keepalive-intvl", "time", "net.ipv4.tcp_keepalive_intvl: time between two keepalive probes")
+	add("keepalive-probes", "n", "net.ipv4.tcp_keepalive_probes: how many go unanswered until the connection is reset")
 	c.Flags().Lookup("abort-on-overflow").NoOptDefVal = "true"
 	complete(c, "profile", profiles.Names()...)
 	complete(c, "syncookies", "0", "1", "2")

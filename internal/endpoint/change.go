@@ -37,6 +37,7 @@ func (e *Endpoint) Set(changes map[string]string) error {
 	if _, ok := changes["accept"]; ok {
 		e.gate.Set(settings.Accept)
 	}
+	e.stack.SetTimeouts(settings.Timeouts)
 	e.settings = settings
 	return nil
 }

@@ -64,7 +64,8 @@ func Defaults() Config {
 		Settings: Settings{
 			Profile: profiles.BSD,
 			// As Linux sets itself on a machine with much memory.
-			Backlog: backlog.Settings{Backlog: 8, Somaxconn: 4096, MaxSynBacklog: 2048, Syncookies: 1},
+			Backlog:  backlog.Settings{Backlog: 8, Somaxconn: 4096, MaxSynBacklog: 2048, Syncookies: 1},
+			Timeouts: defaultTimeouts,
 		},
 		Dev:   "tcplab0",
 		Links: links,

@@ -11,9 +11,11 @@ import (
 
 	"tcplab/internal/app"
 	"tcplab/internal/events"
+	"tcplab/internal/memlimit"
 	"tcplab/internal/trace"
 	"tcplab/listener"
 	"tcplab/stack"
+	"tcplab/stack/tcpmem"
 	"tcplab/tun"
 )
 
@@ -60,6 +62,7 @@ func Up(cfg Config) (*Endpoint, error) {
 		settings: cfg.Settings,
 		closed:   make(chan struct{}),
 	}
+	e.trace.MaxBytes = memlimit.Share(trace.MaxBytes)
 	if err := e.build(); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -97,7 +100,10 @@ func (e *Endpoint) openStack() error {
 	for _, link := range e.config.Links {
 		addrs = append(addrs, link.prefix())
 	}
-	st, err := stack.New(dev, stack.Config{Addrs: addrs, Logger: e.config.Logger, Tap: &e.trace})
+	st, err := stack.New(dev, stack.Config{
+		Addrs: addrs, Logger: e.config.Logger, Tap: &e.trace,
+		Memory: tcpmem.LimitsFor(memlimit.Limit()), Timeouts: e.settings.Timeouts,
+	})
 	if err != nil {
 		return errors.Join(err, dev.Close())
 	}
@@ -166,26 +172,27 @@ func (e *Endpoint) info(local net.Addr) app.Info {
 }
 
 // Subscribe starts a subscription to the events of all listeners; see
-// events.Hub. It ends with the endpoint.
+// events.Hub. It ends with the endpoint. With little memory its ring is smaller;
+// see memlimit.Share.
 func (e *Endpoint) Subscribe(size int, kinds events.Kinds) *events.Subscription {
-	return e.hub.Subscribe(size, kinds)
+	return e.hub.Subscribe(memlimit.Share(size), kinds)
 }
 
 // Record is Subscribe for a reader that is to miss nothing; see events.Hub.
 func (e *Endpoint) Record(size int, patience time.Duration) *events.Subscription {
-	return e.hub.Record(size, patience)
+	return e.hub.Record(memlimit.Share(size), patience)
 }
 
 // Replay is Subscribe that begins with the last events; see events.Hub.
 func (e *Endpoint) Replay(size int, kinds events.Kinds) *events.Subscription {
-	return e.hub.Replay(size, kinds)
+	return e.hub.Replay(memlimit.Share(size), kinds)
 }
 
 // Trace starts a subscription to the packets between the host and the endpoint,
 // each with what the listeners made of it; see trace.Recorder. It ends with the
 // endpoint.
 func (e *Endpoint) Trace(size, snaplen int) *trace.Subscription {
-	return e.trace.Subscribe(size, snaplen)
+	return e.trace.Subscribe(memlimit.Share(size), snaplen)
 }
 
 // Wait waits until the endpoint cannot go on, and returns why: somebody removed

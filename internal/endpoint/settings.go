@@ -13,6 +13,7 @@ import (
 	"tcplab/listener"
 	"tcplab/listener/backlog"
 	"tcplab/listener/backlog/profiles"
+	"tcplab/stack"
 )
 
 // Settings are what can be changed while an endpoint runs. Each has a name and
@@ -31,6 +32,8 @@ type Settings struct {
 	DeferAccept time.Duration
 	// Accept is how fast the application calls accept.
 	Accept app.Accept
+	// Timeouts are when a connection ends whose client does nothing any more.
+	Timeouts stack.ClientTimeouts
 }
 
 // asProfile stands for "what the profile says" where a setting overrides it.
@@ -48,6 +51,9 @@ var settings = []setting{
 	{"accept", parseAccept, func(s *Settings) string { return s.Accept.String() }},
 	{"backlog", parseBacklog, func(s *Settings) string { return strconv.Itoa(s.Backlog.Backlog) }},
 	{"defer-accept", parseDeferAccept, func(s *Settings) string { return s.DeferAccept.String() }},
+	{"keepalive-intvl", parseKeepaliveInterval, func(s *Settings) string { return s.Timeouts.KeepaliveInterval.String() }},
+	{"keepalive-probes", parseKeepaliveProbes, func(s *Settings) string { return strconv.Itoa(s.Timeouts.KeepaliveProbes) }},
+	{"keepalive-time", parseKeepaliveTime, func(s *Settings) string { return s.Timeouts.KeepaliveTime.String() }},
 	{"max-syn-backlog", parseMaxSynBacklog, func(s *Settings) string { return strconv.Itoa(s.Backlog.MaxSynBacklog) }},
 	{"profile", parseProfile, func(s *Settings) string {
 		if s.Profile == nil {
@@ -69,6 +75,7 @@ var settings = []setting{
 		}
 		return strconv.Itoa(*s.SYNACKRetries)
 	}},
+	{"user-timeout", parseUserTimeout, func(s *Settings) string { return s.Timeouts.User.String() }},
 }
 
 // SettingNames are the names of all settings, in alphabetical order.

@@ -42,6 +42,16 @@ func TestSettingsAsText(t *testing.T) {
 		{"abort-on-overflow", "perhaps", "", "give true or false"},
 		{"defer-accept", "3s", "3s", ""},
 		{"defer-accept", "3", "", "give a time"},
+		{"user-timeout", "30s", "30s", ""},
+		{"user-timeout", "0", "0s", ""},
+		{"user-timeout", "-1s", "", "TCP_USER_TIMEOUT"},
+		{"user-timeout", "1ms", "", "from 100ms to 24h"},
+		{"keepalive-time", "0", "0s", ""},
+		{"keepalive-time", "2", "", "or 0 for never (net.ipv4.tcp_keepalive_time)"},
+		{"keepalive-intvl", "20s", "20s", ""},
+		{"keepalive-intvl", "0", "", "net.ipv4.tcp_keepalive_intvl"},
+		{"keepalive-probes", "9", "9", ""},
+		{"keepalive-probes", "0", "", "from 1 to 127"},
 		{"nonsense", "1", "", "unknown setting \"nonsense\": there are abort-on-overflow, accept, backlog, "},
 	} {
 		s := endpoint.Defaults().Settings

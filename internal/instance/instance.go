@@ -11,6 +11,7 @@ import (
 
 	"tcplab/internal/control"
 	"tcplab/internal/endpoint"
+	"tcplab/internal/memlimit"
 	"tcplab/internal/sandbox"
 	"tcplab/internal/version"
 )
@@ -47,6 +48,9 @@ type Config struct {
 func Run(ctx context.Context, cfg Config) error {
 	if err := errors.Join(cfg.Check(), cfg.Files.Check(), enoughDescriptors()); err != nil {
 		return err
+	}
+	if err := memlimit.Enter(); err != nil && cfg.Notes != nil {
+		fmt.Fprintf(cfg.Notes, "tcplab: %v\n", err)
 	}
 	server, err := control.Claim(ctx, cfg.Dev, cfg.Notes)
 	if err != nil {
@@ -92,6 +96,7 @@ func (r *run) untilEnd(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
+	go memlimit.Collect(ctx)
 	shown, err := r.begin(cancel)
 	if err == nil {
 		go func() {
