@@ -108,14 +108,21 @@ func (f *flow) askACK(skipped Counter) bool {
 		f.s.counters.add(skipped)
 		return false
 	}
-	if flowState(f.state.Load()) != open {
-		return false // the numbers are not known yet
+	if !f.translated() {
+		return false
 	}
 	f.challenged = now
 	f.s.link.deliver(segment.AppendRequest(nil, &segment.Segment{
 		Tuple: f.tuple, Seq: f.rcvNxt.Load() - 1, Ack: f.sndNxt.Load() - f.t.seq, Flags: segment.ACK,
 	}))
 	return true
+}
+
+// translated reports whether the difference to netstack's numbers is known, and
+// netstack has the connection.
+func (f *flow) translated() bool {
+	state := flowState(f.state.Load())
+	return state == flushing || state == open
 }
 
 // closing reports whether both sides have sent their FIN and the client has

@@ -1,6 +1,10 @@
 package stack
 
-import "tcplab/tun/offload"
+import (
+	"runtime"
+
+	"tcplab/tun/offload"
+)
 
 // Inbound handles a packet as the goroutine that reads the device does, which
 // must not do so at the same time.
@@ -17,4 +21,15 @@ func (s *Stack) Sink() (undo func()) {
 	dispatcher := s.link.dispatcher
 	s.link.dispatcher = nil
 	return func() { s.link.Attach(dispatcher) }
+}
+
+// Settle gives what packets have set off in other goroutines the time to be done:
+// netstack's segment queues are empty afterwards, but for what the adopter and the
+// application do with them.
+func (s *Stack) Settle() {
+	for range 3 {
+		s.ns.Pause()
+		s.ns.Resume()
+		runtime.Gosched()
+	}
 }

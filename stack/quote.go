@@ -42,7 +42,7 @@ func (s *Stack) quoteIn(ip *segment.IP) bool {
 		return false
 	}
 	f := s.flows.get(tuple.Reverse())
-	if f == nil || flowState(f.state.Load()) != open {
+	if f == nil || !f.translated() {
 		return false
 	}
 	seq := binary.BigEndian.Uint32(tcp[offSeq:])

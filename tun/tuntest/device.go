@@ -33,15 +33,25 @@ type packet struct {
 const queueLen = 1 << 14
 
 // New makes a device with an MTU in bytes.
-func New(mtu int) *Device {
+func New(mtu int) *Device { return newDevice(mtu, queueLen) }
+
+func newDevice(mtu, queue int) *Device {
 	return &Device{
-		mtu: mtu, toRead: make(chan packet, queueLen), sent: make(chan packet, queueLen), closed: make(chan struct{}),
+		mtu: mtu, toRead: make(chan packet, queue), sent: make(chan packet, queue), closed: make(chan struct{}),
 	}
 }
 
 // NewOffload makes a device with offload.
 func NewOffload(mtu int) *Device {
 	d := New(mtu)
+	d.offload = true
+	return d
+}
+
+// NewSmall makes a device with offload whose queues hold few packets, so that one
+// costs little: for fuzzing.
+func NewSmall(mtu int) *Device {
+	d := newDevice(mtu, 256)
 	d.offload = true
 	return d
 }
