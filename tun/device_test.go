@@ -150,7 +150,7 @@ func TestCloseEndsReadAndRemovesTheInterface(t *testing.T) {
 		if err := d.Close(); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		select {
 		case err := <-read:
 			if !errors.Is(err, os.ErrClosed) {

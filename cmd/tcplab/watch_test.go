@@ -45,6 +45,13 @@ func newBench(t *testing.T) *bench {
 	return &bench{T: t, Namespace: ns, ctx: ctx}
 }
 
+// in is the bench in a subtest.
+func (b *bench) in(t *testing.T) *bench {
+	sub := *b
+	sub.T = t
+	return &sub
+}
+
 // tcplab is the command with arguments.
 func (b *bench) tcplab(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(b.ctx, os.Args[0], args...)
@@ -240,6 +247,14 @@ func TestWatchSurvivesItsInstance(t *testing.T) {
 	w.ends(0)
 }
 
+// withSIGHUP has a command end with SIGHUP where these tests themselves are run
+// with nohup.
+func withSIGHUP(cmd *exec.Cmd) *exec.Cmd {
+	cmd.Args = append([]string{"env", "--default-signal=HUP", "bash", "-c", `exec -a tcplab "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/usr/bin/env"
+	return cmd
+}
+
 // However it is told to end, it leaves the terminal as it was.
 func TestWatchEnds(t *testing.T) {
 	b := newBench(t)
@@ -252,15 +267,14 @@ func TestWatchEnds(t *testing.T) {
 		"q":       func(w *terminal) { w.press("q") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := b.at(b.tcplab("watch"))
-			w.T = t
+			w := b.in(t).at(withSIGHUP(b.tcplab("watch")))
 			w.await("incomplete 0 + completed 0")
 			end(w)
 			w.ends(0)
 		})
 	}
 	t.Run("the terminal's window is closed", func(t *testing.T) {
-		w := b.at(b.tcplab("watch"))
+		w := b.in(t).at(withSIGHUP(b.tcplab("watch")))
 		w.await("incomplete 0 + completed 0")
 		if err := w.HangUp(); err != nil {
 			t.Fatal(err)
@@ -268,8 +282,7 @@ func TestWatchEnds(t *testing.T) {
 		_ = w.cmd.Wait() // that it ends is enough
 	})
 	t.Run("nobody runs", func(t *testing.T) {
-		w := b.at(b.tcplab("watch", "--dev", "lab1"))
-		w.T = t
+		w := b.in(t).at(b.tcplab("watch", "--dev", "lab1"))
 		w.await("no tcplab is running on lab1")
 		w.ends(1)
 	})

@@ -107,7 +107,7 @@ func (i *instance) asked(t *testing.T, want string) {
 		if got != want {
 			t.Errorf("the instance was asked for %s, want %s", got, want)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("the instance was not asked for %s", want)
 	}
 }
@@ -324,7 +324,7 @@ func TestStuckClients(t *testing.T) {
 	if err := server.Close(Stopped{}); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 5*graceTime {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("closing took %v beside stuck clients", took)
 	}
 }

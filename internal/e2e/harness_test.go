@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -185,15 +187,13 @@ func (l *lab) tcpdump() *capture {
 	if err != nil {
 		l.Fatalf("tcpdump: %v", err)
 	}
-	buf := make([]byte, 4096) // "listening on …" is the first thing it says
-	if _, err := stderr.Read(buf); err != nil {
-		l.Fatalf("tcpdump said nothing: %v", err)
-	}
-	go func() {
-		for err == nil {
-			_, err = stderr.Read(buf)
+	said := bufio.NewReader(stderr)
+	for line := ""; !strings.Contains(line, "listening on"); {
+		if line, err = said.ReadString('\n'); err != nil {
+			l.Fatalf("tcpdump does not say that it listens: %q, %v", line, err)
 		}
-	}()
+	}
+	go func() { _, _ = io.Copy(io.Discard, said) }()
 	return c
 }
 

@@ -72,7 +72,7 @@ var endpoints = []netip.AddrPort{netip.MustParseAddrPort("192.0.2.2:80"), netip.
 func (h *host) reached() {
 	h.Helper()
 	for _, addr := range endpoints {
-		ctx, cancel := context.WithTimeout(h.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(h.Context(), time.Minute)
 		conn, err := h.Dial(ctx, addr)
 		cancel()
 		if err != nil {

@@ -36,7 +36,7 @@ func up(t *testing.T, change func(*endpoint.Config)) *lab {
 	if l.Endpoint, err = endpoint.Up(cfg); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	l.ctx, l.events = ctx, l.Subscribe(1000, 0)
 	t.Cleanup(func() {
 		cancel()

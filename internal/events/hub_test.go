@@ -33,7 +33,7 @@ func event(kind handshake.Kind, n int) listener.Event {
 // next takes the next event and returns its client's number and what was lost.
 func next(t *testing.T, s *events.Subscription) (n int, lost uint64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	e, err := s.Next(ctx)
 	if err != nil {

@@ -102,7 +102,7 @@ func TestFiles(t *testing.T) {
 // eventually waits for what goroutines of others do.
 func (p *process) eventually(what string, reached func() bool) {
 	p.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !reached(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !reached(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.Fatalf("never: %s", what)
 		}

@@ -89,7 +89,7 @@ func (p *process) result() error {
 			p.Errorf("left behind: %v", left)
 		}
 		return err
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		p.Fatal("the instance does not end")
 		return nil
 	}

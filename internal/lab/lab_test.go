@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -120,6 +121,7 @@ func TestMissingProgram(t *testing.T) {
 // Whenever a lab is ended, nothing of it is left: the goroutines are checked at
 // the end of all tests, sockets and namespaces here.
 func TestEndedInTheMiddle(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()) // other tests make folders at the same time
 	before := left(t)
 	for _, l := range All() {
 		for range 2 {
@@ -137,12 +139,12 @@ func TestEndedInTheMiddle(t *testing.T) {
 	}
 }
 
-// left is what a lab could leave: control sockets, folders, named namespaces,
+// left is what a lab of this process could leave: control sockets, folders, named namespaces,
 // processes.
 func left(t *testing.T) string {
 	t.Helper()
 	var found []string
-	for _, pattern := range []string{os.Getenv("TCPLAB_RUN_DIR") + "/*", os.TempDir() + "/tcplab-lab-[0-9]*", "/run/netns/tcplab-*"} {
+	for _, pattern := range []string{os.Getenv("TCPLAB_RUN_DIR") + "/*/*", os.TempDir() + "/tcplab-lab-[0-9]*", fmt.Sprintf("/run/netns/tcplab-%d-*", os.Getpid())} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

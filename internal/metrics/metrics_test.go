@@ -74,7 +74,7 @@ func (l *lab) get(path, accept string) *http.Response {
 		l.Fatal(err)
 	}
 	r.Header.Set("Accept", accept)
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	answer, err := client.Do(r)
 	if err != nil {
 		l.Fatal(err)
@@ -176,7 +176,7 @@ func TestScrape(t *testing.T) {
 		families = l.scrape()
 		return find(t, families, "tcplab_listener_queue_wait_seconds", "port=80", "queue=completed").GetHistogram()
 	}
-	for deadline := time.Now().Add(20 * time.Second); wait().GetSampleCount() < 2; { // the events are on their way
+	for deadline := time.Now().Add(time.Minute); wait().GetSampleCount() < 2; { // the events are on their way
 		if time.Now().After(deadline) {
 			t.Fatal("the histogram does not move")
 		}

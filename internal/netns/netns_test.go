@@ -3,6 +3,7 @@ package netns
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -33,7 +34,7 @@ func newNamespace(t *testing.T, name string) *Namespace {
 var loopback = netip.MustParseAddrPort("127.0.0.1:8080")
 
 func patience(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -98,18 +99,19 @@ func TestNamespacesAreApart(t *testing.T) {
 }
 
 func TestNamedNamespace(t *testing.T) {
-	n := newNamespace(t, "tcplab-test")
-	out, err := exec.Command("ip", "netns", "exec", "tcplab-test", "ip", "-o", "link", "show", "lo").CombinedOutput()
+	name := fmt.Sprintf("tcplab-test-%d", os.Getpid())
+	n := newNamespace(t, name)
+	out, err := exec.Command("ip", "netns", "exec", name, "ip", "-o", "link", "show", "lo").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "UP") {
 		t.Errorf("ip netns exec: %v, %s; want lo UP", err, out)
 	}
-	if _, err := New("tcplab-test"); !errors.Is(err, os.ErrExist) {
+	if _, err := New(name); !errors.Is(err, os.ErrExist) {
 		t.Errorf("a second namespace of the same name: %v, want that it exists", err)
 	}
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat("/run/netns/tcplab-test"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat("/run/netns/" + name); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the name is still there: %v", err)
 	}
 	if err := n.Do(func() error { return nil }); !errors.Is(err, os.ErrClosed) {

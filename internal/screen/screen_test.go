@@ -19,7 +19,7 @@ func TestScreen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", `printf 'one\033[3;5Htwo\033[31mred'; stty size; read word; printf '\033[2J\033[Hgot %s' "$word"; read end`)
 	s.Attach(cmd)
