@@ -20,7 +20,6 @@ const nic tcpip.NICID = 1
 // newNetstack makes a netstack with link as its only interface and addrs as its
 // addresses. Everything that is not on the link is reached through it.
 func newNetstack(link gstack.LinkEndpoint, addrs []netip.Prefix) (*gstack.Stack, error) {
-	silence()
 	// Without duplicate address detection, which would keep the IPv6 address from
 	// use for a second: there is nobody else on the link.
 	v6 := ipv6.NewProtocolWithOptions(ipv6.Options{DADConfigs: gstack.DADConfigurations{DupAddrDetectTransmits: 0}})

@@ -22,9 +22,11 @@ import (
 type Config struct {
 	// Addrs are the endpoint's own addresses, each with its subnet. At most one
 	// is IPv4 and at most one IPv6.
-	Addrs  []netip.Prefix
-	Logger *slog.Logger // nil: nothing is logged
-	Tap    Tap          // nil: nobody sees the packets
+	Addrs []netip.Prefix
+	// Logger takes what is wrong here, and netstack's own lines. Nil: nothing is
+	// logged. It must not wait for anything: packets wait for it.
+	Logger *slog.Logger
+	Tap    Tap // nil: nobody sees the packets
 
 	// Memory bounds what the buffers of all connections hold together. The zero
 	// value is what a process gets that may use any amount of memory.
@@ -77,6 +79,7 @@ func New(dev Device, cfg Config) (*Stack, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	netstackLog.Store(s.log)
 	if len(s.addrs) == 0 {
 		return nil, errors.New("stack: no address given: an endpoint needs at least one")
 	}
@@ -184,6 +187,7 @@ func (s *Stack) Close() error {
 	s.adopter.stop()
 	s.workers.Wait()
 	s.ns.Wait()
+	netstackLog.CompareAndSwap(s.log, nil)
 	if err != nil {
 		return fmt.Errorf("stack: closing the device: %w", err)
 	}

@@ -35,7 +35,7 @@ type Config struct {
 	Sandbox bool
 
 	Files Files
-	Notes io.Writer // takes what becomes of the files; nil: nobody does
+	Notes io.Writer // takes what becomes of the files, and the log; nil: nobody does
 
 	// Ready is called when the instance serves and has said so. From then on it
 	// runs in the background and writes nothing. Nil: it stays in front.
@@ -51,6 +51,9 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	if err := memlimit.Enter(); err != nil && cfg.Notes != nil {
 		fmt.Fprintf(cfg.Notes, "tcplab: %v\n", err)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = newLogger(cfg.Notes, cfg.JSON)
 	}
 	server, err := control.Claim(ctx, cfg.Dev, cfg.Notes)
 	if err != nil {

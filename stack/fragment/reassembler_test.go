@@ -85,11 +85,12 @@ func TestOnlyWhatWasSent(t *testing.T) {
 			if ip.Fragment || ip.Protocol != segment.ProtocolTCP || binary.BigEndian.Uint16(packet[4:]) != id {
 				t.Fatalf("put together: % x", packet)
 			}
-			if bytes.Equal(ip.Payload(), data) {
+			switch {
+			case bytes.Equal(ip.Payload(), data):
 				whole++
-			} else if honest {
+			case honest:
 				t.Fatalf("put together % x, sent % x", ip.Payload(), data)
-			} else if mixed(ip.Payload(), data, parts) {
+			case mixed(ip.Payload(), data, parts):
 				t.Fatalf("part of what was sent was written over: % x of % x", ip.Payload(), data)
 			}
 		}
