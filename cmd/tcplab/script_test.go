@@ -131,7 +131,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // signals are those that testscript's kill does not know.
-var signals = map[string]os.Signal{"TERM": unix.SIGTERM, "HUP": unix.SIGHUP}
+var signals = map[string]os.Signal{"TERM": unix.SIGTERM, "HUP": unix.SIGHUP, "QUIT": unix.SIGQUIT}
 
 // sendSignal sends a signal to the instance on tcplab0: signal NAME.
 func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
