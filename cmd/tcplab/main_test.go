@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tcplab": watched, "deny": deny})
+	testscript.Main(m, map[string]func(){"tcplab": watched, "deny": deny, "impostor": impostor})
 }
 
 // crashes names the directory where instances of a script say how they crashed.

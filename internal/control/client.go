@@ -253,7 +253,7 @@ func (c *Client) send(ctx context.Context, limit time.Duration, method, target s
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set(instanceHeader, c.at.name())
+	request.Header.Set(instanceHeader, url.PathEscape(c.at.name())) // a header takes no control characters
 	response, err := c.client(limit).Do(request)
 	if err != nil {
 		return nil, err

@@ -16,11 +16,19 @@
 //
 // # The socket
 //
-// It lies in RunDir and belongs to the user who called sudo, mode 0600: whoever
-// may connect to it may control the endpoint. Its name has the network namespace
-// and the interface, since equally named interfaces in different namespaces
-// share the directory. A socket that nobody listens at was left by an instance
-// that was killed, and the next one that starts removes it.
+// It lies in RunDir, in the directory of the user who called sudo, and belongs to
+// that user, mode 0600: whoever may connect to it may control the endpoint. Its name
+// has the network namespace and the interface, since equally named interfaces in
+// different namespaces share the directory. A socket that nobody listens at was left
+// by an instance that was killed, and the next one of that user removes it.
+//
+// # Other users
+//
+// Nothing in RunDir is reached by a path: openRunDir goes there a step at a time, and
+// from then on descriptors lead on, so that nobody can exchange what was looked at.
+// What belongs to the user who called sudo is done with that user's rights. Clients
+// ask nobody who is neither root nor the owner of the directory, by SO_PEERCRED of
+// the connection that they use, and name the instance that they mean.
 //
 // # Concurrency
 //

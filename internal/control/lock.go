@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -116,31 +117,66 @@ func notLock(path string, user sandbox.User) error {
 	return &UnsafeError{path, fmt.Sprintf("is no file of user %d that nobody else can lock: remove it", user.UID)}
 }
 
-// lockHolder says who holds the lock, by /proc/locks (proc_locks(5)).
+// lockHolder says who holds the lock.
 func lockHolder(run *folder, name string) string {
-	var st unix.Stat_t
-	locks, err := os.Open("/proc/locks")
-	if err != nil || unix.Fstatat(run.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+	pid := lockedBy(run, name)
+	if pid == 0 {
+		pid = openedBy(run, name)
+	}
+	if pid == 0 {
 		return "another process"
 	}
+	return fmt.Sprintf("process %d%s", pid, command(pid))
+}
+
+// lockedBy is who has taken a lock, or a lease, on a file, by /proc/locks
+// (proc_locks(5)). It is zero if that process has ended, or is in another PID
+// namespace.
+func lockedBy(run *folder, name string) (pid int) {
+	var st unix.Stat_t
+	locks, err := os.Open("/proc/locks")
+	if err != nil {
+		return 0
+	}
 	defer func() { _ = locks.Close() }()
+	if unix.Fstatat(run.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+		return 0
+	}
 	inode := fmt.Sprintf(":%d", st.Ino)
 	device := fmt.Sprintf("%02x:%02x", unix.Major(st.Dev), unix.Minor(st.Dev))
-	holder := "another process"
 	for lines := bufio.NewScanner(locks); lines.Scan(); {
 		// 1: FLOCK  ADVISORY  WRITE 707 00:1a:12345 0 EOF
 		fields := strings.Fields(lines.Text())
 		if len(fields) < 6 || fields[1] != "FLOCK" && fields[1] != "LEASE" || !strings.HasSuffix(fields[5], inode) {
 			continue
 		}
-		if pid, err := strconv.Atoi(fields[4]); err == nil && pid > 0 { // it is in our PID namespace
-			holder = fmt.Sprintf("process %d%s", pid, command(pid))
+		if n, err := strconv.Atoi(fields[4]); err == nil && n > 0 && unix.Kill(n, 0) != unix.ESRCH { //nolint:errorlint // as the kernel returns it
+			pid = n
 		}
 		if fields[5] == device+inode {
 			break // some file systems show another device
 		}
 	}
-	return holder
+	return pid
+}
+
+// openedBy is a process that has a file open: a lock of flock(2) stays with whoever
+// has inherited its descriptor. It is zero if this process may not know.
+func openedBy(run *folder, name string) int {
+	path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", run.fd()))
+	if err != nil {
+		return 0
+	}
+	all, _ := filepath.Glob("/proc/[0-9]*/fd/[0-9]*")
+	for _, fd := range all {
+		if target, err := os.Readlink(fd); err != nil || target != filepath.Join(path, name) {
+			continue
+		}
+		if pid, err := strconv.Atoi(strings.Split(fd, "/")[2]); err == nil && pid != os.Getpid() {
+			return pid
+		}
+	}
+	return 0
 }
 
 // command is what a process calls itself, for a message.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -62,16 +63,17 @@ func (s *Server) known(next http.Handler) http.Handler {
 	})
 }
 
-// instanceHeader names the instance that a request is for, as address.name does.
+// instanceHeader names the instance that a request is for: address.name as in a path
+// of a URL.
 const instanceHeader = "Tcplab-Instance"
 
 // named refuses requests for another instance: whoever owns the directory of a
 // socket can give it the name of another one.
 func (s *Server) named(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if name := r.Header.Get(instanceHeader); name != "" && name+extension != s.claimed.file {
+		if name := r.Header.Get(instanceHeader); name != "" && name != url.PathEscape(s.claimed.name) {
 			jsonapi.Refuse(w, jsonapi.Errorf(http.StatusMisdirectedRequest,
-				"process %d serves %s, not %s: its socket was renamed", os.Getpid(), s.claimed.file, name+extension))
+				"process %d serves %s, not %s: its socket was renamed", os.Getpid(), s.claimed.name, name))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -23,6 +23,7 @@ const maxPath = 107
 type claimed struct {
 	listener *net.UnixListener
 	dir      *folder // of the user, with the socket; the path to it may be closed to us later
+	name     string  // of the instance
 	file     string
 	path     string
 	inode    uint64 // of the socket's file
@@ -58,7 +59,7 @@ func claim(ctx context.Context, dev string, notes io.Writer) (*claimed, error) {
 	if err != nil {
 		return nil, notClaimed(err)
 	}
-	c := &claimed{dir: dir, file: a.file(), path: a.own()}
+	c := &claimed{dir: dir, name: a.name(), file: a.file(), path: a.own()}
 	if err := c.listen(user); err != nil {
 		dir.close()
 		return nil, notClaimed(err)
