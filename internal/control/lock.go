@@ -150,7 +150,7 @@ func lockedBy(run *folder, name string) (pid int) {
 		if len(fields) < 6 || fields[1] != "FLOCK" && fields[1] != "LEASE" || !strings.HasSuffix(fields[5], inode) {
 			continue
 		}
-		if n, err := strconv.Atoi(fields[4]); err == nil && n > 0 && unix.Kill(n, 0) != unix.ESRCH { //nolint:errorlint // as the kernel returns it
+		if n, err := strconv.Atoi(fields[4]); err == nil && n > 0 && unix.Kill(n, 0) != unix.ESRCH {
 			pid = n
 		}
 		if fields[5] == device+inode {
