@@ -10,7 +10,9 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/checksum"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 
+	"tcplab/listener/backlog/profiles"
 	"tcplab/listener/segment"
+	"tcplab/stack"
 	"tcplab/tun/tuntest"
 )
 
@@ -171,5 +173,44 @@ func TestForgedPacketTooBig(t *testing.T) {
 		if got := largest(p, conn); got != test.want {
 			t.Errorf("after an MTU of %d for %d beyond what was acknowledged, segments have %d bytes, want %d", test.mtu, test.seq, got, test.want)
 		}
+	}
+}
+
+// What a client does right behind its final ACK, or with it, does not keep netstack
+// from taking the connection over: its place in the accept queue would be lost for
+// as long as an adoption may take.
+func TestAdoptionUnderAttack(t *testing.T) {
+	for name, attack := range map[string]func(p *peer){
+		"ICMP error": func(p *peer) {
+			p.send(segment.ACK, "")
+			for range 200 { // one of them while netstack has not seen the ACK
+				p.icmp(3, 3, p.ack, 0)
+			}
+		},
+		"SYN-ACK behind it": func(p *peer) {
+			p.send(segment.ACK, "")
+			p.inject(segment.Segment{Tuple: p.tuple, Seq: p.seq + 7, Ack: p.ack, Flags: segment.SYN | segment.ACK})
+		},
+		"RST in the window behind it": func(p *peer) {
+			p.send(segment.ACK, "")
+			p.inject(segment.Segment{Tuple: p.tuple, Seq: p.seq + 7, Flags: segment.RST})
+		},
+		"data before a RST": func(p *peer) {
+			p.send(segment.ACK|segment.PSH, "hello")
+			p.inject(segment.Segment{Tuple: p.tuple, Seq: p.seq + 7, Flags: segment.RST})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBenchOf(t, tuntest.New(1500), profiles.Linux, linuxSettings)
+			for i := range uint16(50) {
+				p := b.peer(4000+i, 1000, allOptions)
+				p.connect()
+				attack(p)
+				b.accept()
+			}
+			if n := b.stack.Counters()[stack.AdoptionsFailed]; n != 0 {
+				t.Errorf("%d adoptions failed", n)
+			}
+		})
 	}
 }

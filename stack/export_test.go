@@ -33,3 +33,10 @@ func (s *Stack) Settle() {
 		runtime.Gosched()
 	}
 }
+
+// Adopting is how many connections netstack has not established yet.
+func (s *Stack) Adopting() int {
+	s.adopter.mu.Lock()
+	defer s.adopter.mu.Unlock()
+	return len(s.adopter.waiting)
+}

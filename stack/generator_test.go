@@ -178,8 +178,8 @@ func fickle(l net.Listener, random *rand.Rand) {
 // queues hold, netstack says nothing for a connection that nobody knows, and a client
 // that means it is served in the end.
 func TestHostilePackets(t *testing.T) {
-	const packets = 15_000
-	for seed := range uint64(6) {
+	const packets, seeds = 15_000, 6
+	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			b := newBenchOf(t, tuntest.NewSmall(1500), profiles.Linux, backlog.Settings{
 				Backlog: 16, Somaxconn: 4096, MaxSynBacklog: 16, Syncookies: 1,
@@ -194,6 +194,8 @@ func TestHostilePackets(t *testing.T) {
 				}
 				b.check(g.next)
 			}
+			b.eventually("netstack has established what it adopts", func() bool { return b.stack.Adopting() == 0 })
+			b.check(g.next)
 			c := b.stack.Counters()
 			if c[stack.Adoptions] < packets/500 || c[stack.TimeWaitReuses] == 0 || c[stack.OutOfWindowICMPs] == 0 || c[stack.ChallengeACKs] == 0 {
 				t.Errorf("the packets reach too little: %v", c.Map())

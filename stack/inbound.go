@@ -120,7 +120,7 @@ func (s *Stack) inboundTCP(ip *segment.IP, sum sum) {
 		s.counters.add(InCsumErrors)
 	case f != nil && segment.Flags(header[offFlags])&(segment.SYN|segment.ACK|segment.RST) == segment.SYN:
 		s.inboundSYN(f, port, ip, sum)
-	case f != nil && port != nil && f.reset.Load() && !segment.Flags(header[offFlags]).Has(segment.RST):
+	case f != nil && port != nil && f.reset.Load() && f.endpoint.Load() != nil && !segment.Flags(header[offFlags]).Has(segment.RST):
 		s.toListener(port, ip, sum) // behind the client's RST: of no connection
 	case f != nil:
 		f.inbound(ip, header, sum)

@@ -194,11 +194,11 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 }
 
 // begin notes what the packet says that finished the handshake, and keeps it for
-// netstack, behind an ACK without data if it has more than that to say. In
+// netstack, behind an ACK without anything else if it says more than that. In
 // SYN-RECEIVED netstack wants a segment to begin inside the window, where Linux
 // takes one that overlaps it (tcp_check_req, tcp_in_window); and it puts data that
-// comes with the final ACK at the end of its queue, behind the RST or data that
-// the client sent next.
+// comes with the final ACK at the end of its queue, behind the RST or data that the
+// client sent next.
 func (f *flow) begin(first []byte) {
 	first = bytes.Clone(first)
 	f.pending = [][]byte{first}
@@ -212,7 +212,7 @@ func (f *flow) begin(first []byte) {
 	}
 	f.heard(&ip, header)
 	var ack segment.Segment
-	if segment.ParseTCP(&ip, &ack) != nil || ack.Seq == f.irs+1 && ack.Len() == 0 {
+	if segment.ParseTCP(&ip, &ack) != nil || ack.Flags == segment.ACK && ack.Seq == f.irs+1 && ack.Len() == 0 {
 		return
 	}
 	ack.Seq, ack.Flags, ack.Payload = f.irs+1, segment.ACK, nil

@@ -42,7 +42,7 @@ func (s *Stack) quoteIn(ip *segment.IP) bool {
 		return false
 	}
 	f := s.flows.get(tuple.Reverse())
-	if f == nil || !f.translated() {
+	if f == nil || f.endpoint.Load() == nil { // netstack would end a handshake that is not done
 		return false
 	}
 	seq := binary.BigEndian.Uint32(tcp[offSeq:])
