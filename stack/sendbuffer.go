@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"gvisor.dev/gvisor/pkg/buffer"
+
 	"tcplab/listener/segment"
 	"tcplab/stack/tcpmem"
 )
@@ -36,9 +38,11 @@ type write struct {
 }
 
 const (
-	// maxWrite is the largest write: the largest piece of memory that netstack
-	// uses again.
-	maxWrite = 64 << 10
+	// maxWrite is the largest write: each takes netstack's locks, so many small ones
+	// are slower.
+	maxWrite = 1 << 20
+	// maxChunk is the largest piece of memory that netstack keeps bytes in.
+	maxChunk = buffer.MaxChunkSize
 	// writeOverhead is what netstack needs for a write beside its bytes: a segment,
 	// a packet buffer, a view and an entry of a map.
 	writeOverhead = 1 << 10
@@ -51,8 +55,14 @@ const (
 )
 
 // memoryOf is what a write of n bytes takes: netstack's memory comes in powers of
-// two.
-func memoryOf(n int) int { return writeOverhead + 1<<bits.Len(uint(max(n, 64)-1)) }
+// two, up to maxChunk.
+func memoryOf(n int) int {
+	memory := writeOverhead + n/maxChunk*maxChunk
+	if rest := n % maxChunk; rest > 0 || n == 0 {
+		memory += 1 << bits.Len(uint(max(rest, 64)-1))
+	}
+	return memory
+}
 
 // fits is how many bytes, of n, a write may have that takes no more than memory.
 func fits(n, memory int) int {
@@ -62,6 +72,9 @@ func fits(n, memory int) int {
 	}
 	if memoryOf(n) <= memory {
 		return n
+	}
+	if room >= maxChunk {
+		return min(n, room/maxChunk*maxChunk)
 	}
 	return min(n, 1<<(bits.Len(uint(room))-1))
 }

@@ -111,7 +111,16 @@ type body struct {
 
 // ReadFrom implements io.ReaderFrom, which http.ServeContent looks for.
 func (b body) ReadFrom(src io.Reader) (copied int64, err error) {
+	// What net/http's buffers keep back would take the room of what comes next, and
+	// that would wait.
+	flush := func() error { return nil }
+	if _, ok := b.conn.(roomer); ok {
+		flush = http.NewResponseController(b.ResponseWriter).Flush
+	}
 	for {
+		if err := flush(); err != nil {
+			return copied, err
+		}
 		most, err := roomOf(b.conn)
 		if err != nil {
 			return copied, err

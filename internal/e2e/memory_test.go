@@ -83,7 +83,7 @@ func (l *lab) queued(n int) int {
 
 // mayHold is what the buffers of that many connections may hold together: the
 // pressure mark, and the least of each, with what a connection needs beside.
-const mayHold = 64<<20 + many*(80<<10)
+const mayHold = 48<<20 + many*(80<<10)
 
 // Clients that ask for a gigabyte and read nothing do not have it kept for them.
 // A client that reads is served among them, and so are they when they read.

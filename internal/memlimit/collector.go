@@ -12,7 +12,7 @@ import (
 // that is little; 10,000 connections would waste hundreds of megabytes.
 const (
 	roomAtLeast = 64 << 20 // a heap as large as this may double
-	leastGOGC   = 25       // a larger one grows by no less than a quarter, however large it is
+	leastGOGC   = 15       // a larger one grows by no less than a seventh, however large it is
 	fullGOGC    = 100      // Go's default
 )
 

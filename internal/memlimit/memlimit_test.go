@@ -44,7 +44,7 @@ func TestGOGC(t *testing.T) {
 	for _, c := range []struct {
 		live uint64
 		want int
-	}{{0, 100}, {64 << 20, 100}, {128 << 20, 50}, {1 << 40, 25}} {
+	}{{0, 100}, {64 << 20, 100}, {128 << 20, 50}, {1 << 40, 15}} {
 		if got := gogc(c.live); got != c.want {
 			t.Errorf("%d live bytes: GOGC %d, want %d", c.live, got, c.want)
 		}

@@ -18,12 +18,12 @@ const (
 	// Max is tcp_wmem's third value on a machine with much memory.
 	Max = 4 << 20
 
-	maxPressure = 64 << 20
+	maxPressure = 24 << 20
 	minPressure = 1 << 20
 )
 
 // LimitsFor are the limits of a process that may use this many bytes of memory:
-// as in tcp_init_mem, pressure begins at a sixteenth of them, but at 64 MB of much
+// as in tcp_init_mem, pressure begins at a sixteenth of them, but at 24 MB of much
 // memory, and at 1 MB of little. Low is 3/4 of that, High twice as much. Zero or
 // less means that the memory is not known, which is taken for much.
 func LimitsFor(memory int64) Limits {

@@ -33,7 +33,7 @@ func TestFastAmongThousandsThatStall(t *testing.T) {
 		if p.Total() > l.Pressure {
 			t.Errorf("%d stalled connections hold %d bytes beyond their minima, more than %d", stalled, p.Total(), l.Pressure)
 		}
-		if got := greedy(p, 0, 100<<20); got != l.Max {
+		if got := greedy(p, 0, 100<<20); got < l.Max/8*5 {
 			t.Errorf("among %d stalled connections a fast one gets %d bytes", stalled, got)
 		}
 	}
@@ -56,14 +56,14 @@ func TestProgressBuysRoom(t *testing.T) {
 		greedy(p, 0, 0)
 	}
 	slow, fast := greedy(p, 0, 10<<10), greedy(p, 0, 1<<20)
-	if slow != 40<<10 || fast < 3<<20 {
+	if slow != 40<<10 || fast < 2<<20 {
 		t.Errorf("a connection that delivered 10 kB may hold %d bytes, one that delivered 1 MB %d", slow, fast)
 	}
 }
 
 func TestLimitsFor(t *testing.T) {
 	for _, c := range []struct{ memory, pressure int64 }{
-		{0, 64 << 20}, {24 << 30, 64 << 20}, {512 << 20, 32 << 20}, {64 << 20, 4 << 20}, {1 << 20, 1 << 20},
+		{0, 24 << 20}, {24 << 30, 24 << 20}, {512 << 20, 24 << 20}, {256 << 20, 16 << 20}, {64 << 20, 4 << 20}, {1 << 20, 1 << 20},
 	} {
 		l := tcpmem.LimitsFor(c.memory)
 		if l.Pressure != c.pressure || l.Low >= l.Pressure || l.Pressure >= l.High {
