@@ -281,7 +281,8 @@ func (f *flow) hungUp(adopted Adopted) {
 	if f.end() {
 		return
 	}
-	if f.endpointState() == tcp.StateError && !f.reset.Load() && !f.rstSent.Load() {
+	newer := f.s.flows.get(f.tuple) != f // which has ended this one in TIME-WAIT
+	if f.endpointState() == tcp.StateError && !f.reset.Load() && !f.rstSent.Load() && !newer {
 		f.timedOut()
 	}
 	f.s.flows.remove(f)
