@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+
+	"tcplab/listener/segment"
 )
 
 const (
@@ -15,6 +17,9 @@ const (
 	// whose handshake is done. It takes microseconds, or seconds on a machine that
 	// is very busy, unless something is wrong.
 	adoptionTimeout = 15 * time.Second
+	// adoptionRetry is how often netstack is asked whether it still has the
+	// connections that it is to establish.
+	adoptionRetry = time.Second
 	// sweepInterval is how often translations without an endpoint are looked for.
 	sweepInterval = 30 * time.Second
 )
@@ -67,7 +72,7 @@ func (a *adopter) flush(f *flow) {
 
 func (a *adopter) run() {
 	defer a.s.workers.Done()
-	late := time.NewTicker(adoptionTimeout / 4)
+	late := time.NewTicker(adoptionRetry)
 	defer late.Stop()
 	sweep := time.NewTicker(sweepInterval)
 	defer sweep.Stop()
@@ -104,17 +109,62 @@ func (a *adopter) flushCaught() {
 
 // expire gives up the adoptions that have taken too long.
 func (a *adopter) expire(now time.Time) {
-	var late []*flow
+	var late, slow []*flow
 	a.mu.Lock()
 	for f := range a.waiting {
 		if now.Sub(f.started) >= adoptionTimeout {
 			delete(a.waiting, f)
 			late = append(late, f)
+		} else if now.Sub(f.started) >= adoptionRetry {
+			slow = append(slow, f)
 		}
 	}
 	a.mu.Unlock()
+	for _, f := range slow {
+		a.s.retry(f)
+	}
 	for _, f := range late {
 		a.s.abandon(f, fmt.Errorf("stack: netstack did not establish %v within %v", f.tuple, adoptionTimeout))
+	}
+}
+
+// retry plays the handshake to netstack again, if netstack has lost the connection.
+// When a connection ends, netstack hands what it had not read to the endpoint that
+// has its tuple by then, and an old RST there ends a handshake in SYN-RECEIVED. What
+// the client has sent meanwhile is not acknowledged: the client sends it again.
+func (s *Stack) retry(f *flow) {
+	ep, ok := s.findEndpoint(f.tuple).(*tcp.Endpoint)
+	if !ok || tcp.EndpointState(ep.State()) != tcp.StateListen || !f.translated() {
+		return // netstack has it, or it is being told of it
+	}
+	f.mu.Lock()
+	adopted, syn := f.adopted, f.syn
+	f.adopted, f.syn = nil, nil
+	f.mu.Unlock()
+	s.adopter.unwatch(f)
+	if adopted == nil {
+		return // established just now
+	}
+	g := f.port.newFlow(segment.Handshake{SYN: *syn, ISS: f.iss, TSVal: f.tsval}, adopted)
+	g.started = f.started
+	ack := segment.Segment{Tuple: f.tuple, Seq: f.irs + 1, Ack: f.iss + 1, Flags: segment.ACK, Window: syn.Window}
+	if syn.Options.HasTimestamps {
+		ack.Options = segment.Options{HasTimestamps: true, TSVal: syn.Options.TSVal, TSEcr: f.tsval}
+	}
+	g.pending = [][]byte{segment.AppendRequest(nil, &ack)}
+	s.counters.add(AdoptionRetries)
+	f.end()
+	if !s.flows.replace(f, g) {
+		adopted.Failed(net.ErrClosed)
+		return
+	}
+	s.adopter.watch(g)
+	s.link.deliver(segment.AppendRequest(nil, syn))
+	select {
+	case <-f.port.quit: // closed meanwhile: Close may have missed it
+		s.adopter.unwatch(g)
+		s.abandon(g, net.ErrClosed)
+	default:
 	}
 }
 

@@ -32,6 +32,7 @@ const (
 	OutErrors                           // packets that the device did not take
 	Adoptions                           // connections handed to netstack
 	AdoptionsFailed                     // of those, not taken in time
+	AdoptionRetries                     // adoptions begun again, as netstack had lost the connection
 	AdoptionOverflows                   // segments dropped while their connection was being adopted
 	TimeWaitReuses                      // SYNs that reopened a connection in TIME-WAIT
 	ChallengeACKs                       // ACKs asked of netstack for what an established connection does not believe
@@ -61,7 +62,7 @@ const (
 var counterNames = [NumCounters]string{
 	"PacketsIn", "PacketsOut", "PacketsIn6", "PacketsOut6", "InSegs", "OutSegs", "OutRsts",
 	"InHdrErrors", "InOffloadErrors", "InTCPErrors", "InCsumErrors", "UDPCsumErrors", "TCPFragments", "ReasmReqds", "ReasmOKs", "ReasmFails", "NotOurs", "InvalidSources", "OutErrors",
-	"Adoptions", "AdoptionsFailed", "AdoptionOverflows", "TimeWaitReuses", "ChallengeACKs", "ACKsSkippedChallenge", "OutOfWindowICMPs", "ACKsSkippedTimeWait",
+	"Adoptions", "AdoptionsFailed", "AdoptionRetries", "AdoptionOverflows", "TimeWaitReuses", "ChallengeACKs", "ACKsSkippedChallenge", "OutOfWindowICMPs", "ACKsSkippedTimeWait",
 	"SYNACKsHeld", "UnaskedSYNACKs", "StrayResets", "UnaskedSegments", "OrphanedTranslations",
 	"AbortsOnTimeout", "KeepaliveProbes", "MemoryPressures",
 	"EstabResets", "RetransSegs", "Timeouts", "FastRetrans", "SackRecoveries", "NetstackErrors", "NetstackCsumErrors",

@@ -63,10 +63,11 @@ type flow struct {
 	ending
 	stall stall // of the upkeep's goroutine
 
-	mu       sync.Mutex  // guards the following
-	t        translation // constant once the state has left adopting
-	pending  [][]byte    // inbound packets, until open
-	adopted  Adopted     // told once; nil when told of a failure, or never to be told
+	mu       sync.Mutex       // guards the following
+	t        translation      // constant once the state has left adopting
+	pending  [][]byte         // inbound packets, until open
+	adopted  Adopted          // told once; nil when told of a failure, or never to be told
+	syn      *segment.Segment // the client's, until adopted is told
 	onSYNACK func(*segment.Segment)
 	hangup   waiter.Entry
 }
@@ -207,7 +208,7 @@ func (f *flow) settle() Adopted {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	adopted := f.adopted
-	f.adopted = nil
+	f.adopted, f.syn = nil, nil
 	return adopted
 }
 

@@ -48,6 +48,18 @@ func (t *flows) put(f *flow) *flow {
 	return old
 }
 
+// replace enters f in the place of old, unless another flow has the tuple by now.
+func (t *flows) replace(old, f *flow) bool {
+	s := t.shard(&f.tuple)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byTuple[f.tuple] != old {
+		return false
+	}
+	s.byTuple[f.tuple] = f
+	return true
+}
+
 // remove takes f out, unless another flow has its tuple by now.
 func (t *flows) remove(f *flow) {
 	s := t.shard(&f.tuple)

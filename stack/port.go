@@ -156,25 +156,7 @@ func (p *Port) Send(seg *segment.Segment) {
 func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 	s := p.s
 	s.counters.add(Adoptions)
-	f := &flow{
-		s: s, port: p, tuple: h.SYN.Tuple, irs: h.SYN.Seq, iss: h.ISS, tsval: h.TSVal,
-		started: time.Now(), adopted: adopted,
-	}
-	f.sndNxt.Store(h.ISS + 1)
-	f.sndUna.Store(h.ISS + 1)
-	f.rcvEnd.Store(h.SYN.Seq + 1)
-	f.rcvMax.Store(h.SYN.Seq + 1)
-	f.rcvNxt.Store(h.SYN.Seq + 1)
-	promise := p.promises[0]
-	if !f.tuple.Is4() {
-		promise = p.promises[1]
-	}
-	f.rcvEdge.Store(h.SYN.Seq + 1 + uint32(promise.Window))
-	if h.SYN.Options.HasWindowScale && promise.HasWindowScale {
-		f.rcvWndShift, f.sndWndShift = promise.WindowScale, min(h.SYN.Options.WindowScale, 14) // RFC 7323 section 2.3
-	}
-	f.send.pool, f.receive.pool = s.memory, s.memory
-	f.send.unread = kernelTakes
+	f := p.newFlow(h, adopted)
 	f.begin(first)
 	s.adopter.watch(f)
 	if old := s.flows.put(f); old != nil {
@@ -191,6 +173,30 @@ func (p *Port) Adopt(h segment.Handshake, first []byte, adopted Adopted) {
 		s.abandon(f, net.ErrClosed)
 	default:
 	}
+}
+
+// newFlow is the flow of a handshake that netstack has not been played yet.
+func (p *Port) newFlow(h segment.Handshake, adopted Adopted) *flow {
+	f := &flow{
+		s: p.s, port: p, tuple: h.SYN.Tuple, irs: h.SYN.Seq, iss: h.ISS, tsval: h.TSVal,
+		started: time.Now(), adopted: adopted, syn: &h.SYN,
+	}
+	f.sndNxt.Store(h.ISS + 1)
+	f.sndUna.Store(h.ISS + 1)
+	f.rcvEnd.Store(h.SYN.Seq + 1)
+	f.rcvMax.Store(h.SYN.Seq + 1)
+	f.rcvNxt.Store(h.SYN.Seq + 1)
+	promise := p.promises[0]
+	if !f.tuple.Is4() {
+		promise = p.promises[1]
+	}
+	f.rcvEdge.Store(h.SYN.Seq + 1 + uint32(promise.Window))
+	if h.SYN.Options.HasWindowScale && promise.HasWindowScale {
+		f.rcvWndShift, f.sndWndShift = promise.WindowScale, min(h.SYN.Options.WindowScale, 14) // RFC 7323 section 2.3
+	}
+	f.send.pool, f.receive.pool = p.s.memory, p.s.memory
+	f.send.unread = kernelTakes
+	return f
 }
 
 // begin notes what the packet says that finished the handshake, and keeps it for

@@ -128,6 +128,8 @@ var All = []Counter{
 		link(stack.Adoptions)},
 	{"TcpLabAdoptionsFailed", "adoptions_failed", "Connections that netstack did not take over, so that their client got a RST.", false,
 		of(handshake.AdoptionsFailed)},
+	{"TcpLabAdoptionRetries", "adoption_retries", "Handovers begun again, as netstack had lost the connection.", false,
+		link(stack.AdoptionRetries)},
 	{"TcpLabAdoptionOverflows", "adoption_overflows", "Segments dropped while their connection was being handed over.", false,
 		link(stack.AdoptionOverflows)},
 	{"TcpLabSYNACKsHeld", "synacks_held", "SYN-ACKs of netstack's that were held back, as the listening socket had sent its own.", false,
