@@ -29,24 +29,31 @@ func asOwner(do func(uid int) error) error {
 	}
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread()
-		back, err := take(owner)
-		if err == nil {
-			err = do(owner.UID)
-		}
-		if backErr := back(); backErr != nil {
-			done <- errors.Join(err, backErr)
-			return // locked: the thread ends with its goroutine
-		}
-		runtime.UnlockOSThread()
-		done <- err
+		done <- sandbox.As(owner, func() error {
+			return narrowed(owner, func() error { return do(owner.UID) })
+		})
 	}()
 	return <-done
 }
 
-// take gives the calling thread, which is locked, the rights of owner to files and
-// no effective capability. back undoes it.
-func take(owner sandbox.User) (back func() error, err error) {
+// narrowed runs do with the groups of owner and no effective capability. If the
+// thread cannot be given back what it had, it ends with its goroutine.
+func narrowed(owner sandbox.User, do func() error) error {
+	runtime.LockOSThread()
+	back, err := narrow(owner)
+	if err == nil {
+		err = do()
+	}
+	if backErr := back(); backErr != nil {
+		return errors.Join(err, backErr)
+	}
+	runtime.UnlockOSThread()
+	return err
+}
+
+// narrow gives the calling thread, which is locked, the groups of owner and takes
+// its effective capabilities. back undoes it.
+func narrow(owner sandbox.User) (back func() error, err error) {
 	wrong := func(err error) error {
 		return fmt.Errorf("taking the rights of user %d to files: %w", owner.UID, err)
 	}
@@ -59,11 +66,10 @@ func take(owner sandbox.User) (back func() error, err error) {
 	if err != nil {
 		return nothing, wrong(err)
 	}
-	own := sandbox.User{UID: os.Geteuid(), GID: os.Getegid()}
 	back = func() error {
 		err := caps.set(caps.data)
 		if err == nil {
-			err = errors.Join(fileUser(own), unix.Setgroups(groups))
+			err = unix.Setgroups(groups)
 		}
 		if err != nil {
 			return fmt.Errorf("giving the rights of user %d to files back: %w", owner.UID, err)
@@ -71,9 +77,6 @@ func take(owner sandbox.User) (back func() error, err error) {
 		return nil
 	}
 	err = unix.Setgroups(groupsOf(owner))
-	if err == nil {
-		err = fileUser(owner)
-	}
 	if err == nil {
 		none := caps.data
 		none[0].Effective, none[1].Effective = 0, 0
@@ -83,22 +86,6 @@ func take(owner sandbox.User) (back func() error, err error) {
 		return back, wrong(err)
 	}
 	return back, nil
-}
-
-// fileUser changes fsuid and fsgid of the calling thread. The system calls return
-// no error, only what was there before (setfsuid(2)).
-func fileUser(u sandbox.User) error {
-	_, err1 := unix.SetfsgidRetGid(u.GID)
-	_, err2 := unix.SetfsuidRetUid(u.UID)
-	gid, err3 := unix.SetfsgidRetGid(-1)
-	uid, err4 := unix.SetfsuidRetUid(-1)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
-		return err
-	}
-	if uid != u.UID || gid != u.GID {
-		return fmt.Errorf("the kernel left fsuid at %d and fsgid at %d", uid, gid)
-	}
-	return nil
 }
 
 // threadCaps are the capabilities of a thread (capget(2)).
