@@ -92,7 +92,10 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 	for first := true; first || n < len(b); first = false {
 		piece := b[n:]
 		if len(piece) > 0 {
-			granted, err := c.await(func() (int, <-chan struct{}) { return c.f.send.reserve(len(piece), time.Now()) })
+			granted, err := c.await(&c.writeDeadline, func() (int, <-chan struct{}, error) {
+				granted, changed := c.f.send.reserve(len(piece), time.Now())
+				return granted, changed, nil
+			})
 			if err != nil {
 				return n, c.opError("write", err)
 			}
@@ -121,18 +124,21 @@ const unlimitedSend = 1 << 30
 // Room waits until something can be written without waiting, and returns how
 // many bytes, at least one. The error is that of Write.
 func (c *Conn) Room() (int, error) {
-	n, err := c.await(func() (int, <-chan struct{}) { return c.f.send.room(maxWrite, time.Now()) })
+	n, err := c.await(&c.writeDeadline, func() (int, <-chan struct{}, error) {
+		n, changed := c.f.send.room(maxWrite, time.Now())
+		return n, changed, nil
+	})
 	if err != nil {
 		return 0, c.opError("write", err)
 	}
 	return n, nil
 }
 
-// await calls try until it returns a number of bytes, or the deadline of Write or
-// Close ends it.
-func (c *Conn) await(try func() (int, <-chan struct{})) (int, error) {
+// await calls try until it fails or need not wait, or the deadline or Close ends it.
+// try returns what tells that it is worth another call; nil if there is no need.
+func (c *Conn) await(d *deadline, try func() (n int, changed <-chan struct{}, err error)) (int, error) {
 	for {
-		passed := c.writeDeadline.done()
+		passed := d.done()
 		select {
 		case <-c.closed:
 			return 0, net.ErrClosed
@@ -140,9 +146,9 @@ func (c *Conn) await(try func() (int, <-chan struct{})) (int, error) {
 			return 0, os.ErrDeadlineExceeded
 		default:
 		}
-		n, changed := try()
-		if changed == nil {
-			return n, nil
+		n, changed, err := try()
+		if err != nil || changed == nil {
+			return n, err
 		}
 		select {
 		case <-changed:
@@ -161,40 +167,32 @@ func (c *Conn) Buffered() int {
 	return n
 }
 
-// retry calls what may find that it would have to wait, until it need not, or the
-// deadline or Close ends it.
+// retry calls what netstack may not be able to do yet, until it can, or the deadline
+// or Close ends it.
 func (c *Conn) retry(d *deadline, events waiter.EventMask, try func() (int, tcpip.Error)) (int, error) {
+	var entry *waiter.Entry // of ready; nil until there is something to wait for
 	var ready <-chan struct{}
-	for {
-		passed := d.done()
-		select {
-		case <-c.closed:
-			return 0, net.ErrClosed
-		case <-passed:
-			return 0, os.ErrDeadlineExceeded
-		default:
+	defer func() {
+		if entry != nil {
+			c.wq.EventUnregister(entry)
 		}
+	}()
+	return c.await(d, func() (int, <-chan struct{}, error) {
 		n, err := try()
+		if _, blocked := err.(*tcpip.ErrWouldBlock); blocked && entry == nil {
+			e, channel := waiter.NewChannelEntry(events | waiter.EventHUp | waiter.EventErr)
+			entry, ready = &e, channel
+			c.wq.EventRegister(entry)
+			n, err = try() // an event may have come in between
+		}
 		switch err.(type) {
 		case nil:
-			return n, nil
+			return n, nil, nil
 		case *tcpip.ErrWouldBlock:
-		default:
-			return n, c.errorOf(err)
+			return 0, ready, nil
 		}
-		if ready == nil { // and try again: an event may have come in between
-			var entry waiter.Entry
-			entry, ready = waiter.NewChannelEntry(events | waiter.EventHUp | waiter.EventErr)
-			c.wq.EventRegister(&entry)
-			defer c.wq.EventUnregister(&entry)
-			continue
-		}
-		select {
-		case <-ready:
-		case <-passed:
-		case <-c.closed:
-		}
-	}
+		return n, nil, c.errorOf(err)
+	})
 }
 
 // errorOf turns what netstack says of a read or write into Go's kind of error.
