@@ -87,7 +87,6 @@ func (c *Conn) Read(b []byte) (int, error) {
 func (c *Conn) Write(b []byte) (n int, err error) {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
-	defer func() { c.f.written.Add(uint32(n)) }()
 	var r bytes.Reader
 	for first := true; first || n < len(b); first = false {
 		piece := b[n:]
@@ -109,6 +108,7 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 			n, err := c.ep.Write(&r, tcpip.WriteOptions{})
 			return int(n), err
 		})
+		c.f.written.Add(uint32(taken))
 		n += taken
 		if err != nil {
 			return n, c.opError("write", err)

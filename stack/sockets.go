@@ -92,7 +92,8 @@ func (f *flow) socketState() (State, bool) {
 }
 
 // sendQ is what Linux reports as write_seq - snd_una (tcp_get_info,
-// tcp_diag_get_info). A write that is under way counts as far as it was sent.
+// tcp_diag_get_info). A write that is under way counts as far as netstack has taken
+// it.
 func (f *flow) sendQ() int {
 	una := f.sndUna.Load()
 	flight := int32(f.sndNxt.Load() - una)
