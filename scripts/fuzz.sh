@@ -60,6 +60,10 @@ run() {
 # executions is how many the last run made.
 executions() { sed -nE 's/^fuzz: elapsed: .*, execs: ([0-9]+).*/\1/p' "$work/said" | tail -n 1 | grep . || echo 0; }
 
+# kept is how many inputs the last run had to begin with. It plays them first, says
+# nothing of executions meanwhile, and counts them.
+kept() { sed -nE 's|^fuzz: elapsed: .* baseline coverage: [0-9]+/([0-9]+) completed.*|\1|p' "$work/said" | tail -n 1 | grep . || echo 0; }
+
 # fuzz runs a target of the package that was built last, for a time (30s) or a
 # number of executions (100x).
 fuzz() {
@@ -78,7 +82,7 @@ fuzz_whole() {
 	fuzz "$1" "${seconds}s" || failed="failed"
 	n=$(executions)
 	if [ -z "$failed" ] && [ "$n" -lt "$floor" ]; then
-		fuzz "$1" "${floor}x" || failed="failed, or made fewer than $floor executions in $((seconds + patience)) s"
+		fuzz "$1" "$((floor + $(kept)))x" || failed="failed, or made fewer than $floor executions in $((seconds + patience)) s"
 		n=$(executions)
 		[ -n "$failed" ] || [ "$n" -ge "$floor" ] || failed="made $n executions, want at least $floor"
 	fi

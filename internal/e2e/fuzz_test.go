@@ -67,17 +67,19 @@ func left(t *testing.T, cmd *exec.Cmd) []string {
 
 const (
 	fuzzGood    = "func FuzzGood(f *testing.F) { f.Add(1); f.Fuzz(func(*testing.T, int) {}) }\n"
+	fuzzKept    = "func FuzzKept(f *testing.F) { for i := range 300 { f.Add(i) }; f.Fuzz(func(*testing.T, int) { time.Sleep(10 * time.Millisecond) }) }\n"
 	fuzzStalled = "func FuzzStalled(f *testing.F) { f.Add(1); f.Fuzz(func(*testing.T, int) { time.Sleep(500 * time.Millisecond) }) }\n"
 	fuzzBegun   = "func FuzzBegun(f *testing.F) { f.Fuzz(func(*testing.T, int) { os.WriteFile(\"began\", nil, 0o644) }) }\n"
 	fuzzBroken  = "func FuzzBroken(f *testing.F) { f.Add(0); f.Fuzz(func(t *testing.T, n int) { if n != 0 { t.Fatal(\"not zero\") } }) }\n"
 )
 
-// scripts/fuzz.sh finds every target and says how often each ran. It fails for a
-// target that hardly runs and for one that finds something, whose input stays,
-// and goes on with the others.
+// scripts/fuzz.sh finds every target and says how often each ran, also one whose time
+// is over before it has played the inputs that are kept. It fails for a target that
+// hardly runs and for one that finds something, whose input stays, and goes on with the
+// others.
 func TestFuzzScript(t *testing.T) {
 	t.Parallel()
-	cmd, module := fuzzScript(t, fuzzBroken+fuzzGood+fuzzStalled, "1s")
+	cmd, module := fuzzScript(t, fuzzBroken+fuzzGood+fuzzKept+fuzzStalled, "1s")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 1 {
@@ -86,6 +88,7 @@ func TestFuzzScript(t *testing.T) {
 	for _, want := range []string{
 		`(?m)^FuzzBroken +[0-9]+ executions in +[0-9]+ s  fuzzed  FAILED$`,
 		`(?m)^FuzzGood +[0-9]{3,} executions in +[0-9]+ s  fuzzed$`,
+		`(?m)^FuzzKept +[0-9]{3,} executions in +[0-9]+ s  fuzzed$`,
 		`(?m)^FuzzStalled +[0-9]{1,2} executions in +[0-9]+ s  fuzzed  FAILED$`,
 	} {
 		if !regexp.MustCompile(want).Match(stdout.Bytes()) {
