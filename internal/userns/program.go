@@ -41,7 +41,7 @@ type Program struct {
 }
 
 // NewProgram prepares a program. From now on it gets the signals of this process;
-// one that comes before it has started calls stop instead. End is to be called.
+// one that comes before Start calls stop instead. End is to be called.
 func (r *Room) NewProgram(args []string, stop context.CancelFunc) *Program {
 	p := &Program{room: r, args: args, ended: make(chan struct{})}
 	p.forward = &forwarder{signals: make(chan os.Signal, 16)}
@@ -65,6 +65,7 @@ func (p *Program) Start(ended context.CancelFunc) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	p.forward.await()
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // the signal at the parent's death is that of this thread's

@@ -12,13 +12,13 @@ import (
 type forwarder struct {
 	signals chan os.Signal
 	done    sync.WaitGroup
-	// early is called with signals that come before there is another process.
-	// Nil: they wait for it.
-	early func(os.Signal)
 	// always is called before each signal is sent on; nil is nothing.
 	always func()
 
-	mu      sync.Mutex // guards the following
+	mu sync.Mutex // guards the following
+	// early is called with signals that come before there is another process.
+	// Nil: they wait for it.
+	early   func(os.Signal)
 	process *os.Process
 	waiting []os.Signal
 }
@@ -48,14 +48,14 @@ func (f *forwarder) handle(s os.Signal) {
 		f.always()
 	}
 	f.mu.Lock()
-	process := f.process
-	if process == nil && f.early == nil {
+	process, early := f.process, f.early
+	if process == nil && early == nil {
 		f.waiting = append(f.waiting, s)
 	}
 	f.mu.Unlock()
 	switch {
-	case process == nil && f.early != nil:
-		f.early(s)
+	case process == nil && early != nil:
+		early(s)
 	case process == nil:
 	case (s == unix.SIGINT || s == unix.SIGQUIT) && inForeground():
 		// Ctrl-C: the terminal has sent it to the other process, too, which is not
@@ -63,6 +63,13 @@ func (f *forwarder) handle(s os.Signal) {
 	default:
 		_ = process.Signal(s) // it has ended, perhaps
 	}
+}
+
+// await has signals wait for another process from now on: it is being started.
+func (f *forwarder) await() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.early = nil
 }
 
 // to says to which process signals go.
