@@ -125,7 +125,10 @@ func runAttacks(t *testing.T, names []string, inSandbox bool) map[string]string 
 	}
 	child := exec.CommandContext(t.Context(), "/proc/self/exe")
 	child.Env = append(os.Environ(), attacker+"="+strings.Join(names, " "), attackerDir+"="+dir, "SUDO_UID=4321", "SUDO_GID=4321",
-		"GORACE=atexit_sleep_ms=0")
+		"GORACE=atexit_sleep_ms=0",
+		// No signal of the runtime's interrupts an attack: a connect of MPTCP that is
+		// restarted fails with EINVAL.
+		"GODEBUG=asyncpreemptoff=1")
 	if inSandbox {
 		child.Env = append(child.Env, attackConfined+"=1")
 	}
